@@ -1,0 +1,21 @@
+# Sluice and its test backends, run from their TypeScript sources by Node 24.
+FROM node:24-slim AS build
+WORKDIR /sluice
+COPY package.json pnpm-workspace.yaml pnpm-lock.yaml ./
+COPY scripts scripts
+COPY packages packages
+# The pnpm that scripts/setup.mjs pins. Without dev dependencies, so without the npm package `node` too: the image has one.
+RUN version=$(sed -n "s/^const pnpmVersion = '\(.*\)'$/\1/p" scripts/setup.mjs) \
+ && npx --yes "pnpm@$version" install --prod --frozen-lockfile --reporter=append-only
+
+FROM node:24-slim
+# Packages resolve to their sources, not to a `dist` that is not there.
+ENV NODE_ENV=production NODE_OPTIONS=--conditions=@sluice/source
+WORKDIR /sluice
+# Owned by root and read by all: what runs cannot change itself.
+COPY --from=build /sluice ./
+USER node
+EXPOSE 8080 8081 8082 9901
+# Exec form: Node is process 1 and gets SIGTERM, SIGHUP and the rest itself.
+ENTRYPOINT ["node", "packages/sluice/bin/sluice.js"]
+CMD ["run", "/etc/sluice/sluice.yaml"]

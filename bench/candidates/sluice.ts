@@ -1,0 +1,86 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { proxyCore } from '../cores.ts'
+import { processTree } from '../measure.ts'
+import { type Stage, Unavailable, freePort } from '../stage.ts'
+import type { Candidate, Subject, Traffic } from './candidate.ts'
+
+const thisCheckout = fileURLToPath(new URL('../..', import.meta.url))
+const launcher = join('packages', 'sluice', 'bin', 'sluice.js')
+
+// Everything on that a user would have on: a route, a gate that counts but does not bind, deadlines, metrics.
+function configuration(
+  traffic: Traffic,
+  ports: { listen: number; upstream: number; admin: number },
+  log: string,
+): string {
+  const gate = 'gate: { limit: 1000, queue: 1000, timeout: 5s }'
+  const route = `    routes:
+      - name: all
+        match: { path: /* }
+        upstream: bench
+        ${gate}`
+  return `admin: { bind: 127.0.0.1:${ports.admin} }
+log: ${log}
+listeners:
+  bench:
+    bind: 127.0.0.1:${ports.listen}
+    protocol: ${traffic}
+${traffic === 'tcp' ? `    upstream: bench\n    ${gate}` : route}
+upstreams:
+  bench:
+    endpoints: ["127.0.0.1:${ports.upstream}"]
+    timeouts: { connect: 5s, ${traffic === 'http' ? 'response: 60s, ' : ''}idle: 300s }
+`
+}
+
+interface Flavour {
+  name: string
+  /** The root of the checkout that is run. */
+  checkout: string
+  logs: boolean
+}
+
+async function start(
+  stage: Stage,
+  traffic: Traffic,
+  upstreamPort: number,
+  { name, checkout, logs }: Flavour,
+): Promise<Subject> {
+  const script = join(checkout, launcher)
+  if (!existsSync(script)) throw new Unavailable(`${script} does not exist`)
+  const listen = await freePort()
+  const admin = await freePort()
+  const directory = stage.directoryFor(name)
+  const log = logs
+    ? `{ level: warn, access: json, file: ${join(directory, 'access.log')} }`
+    : '{ level: warn, access: off }'
+  const file = join(directory, 'sluice.yaml')
+  writeFileSync(file, configuration(traffic, { listen, upstream: upstreamPort, admin }, log))
+  const args = [script, 'run', file]
+  // The launcher decides about Node's options, as it does for users.
+  const running = await stage.start({ name, command: process.execPath, args, core: proxyCore, port: listen })
+  return { port: listen, process: running, pids: processTree(running.pid) }
+}
+
+function candidate(flavour: Flavour): Candidate {
+  return {
+    name: flavour.name,
+    family: 'sluice',
+    carries: ['http', 'tcp', 'websocket'],
+    ...(flavour.logs ? { logs: true } : {}),
+    start: (stage, traffic, upstreamPort) => start(stage, traffic, upstreamPort, flavour),
+  }
+}
+
+/** Sluice of this checkout. */
+export const sluice = candidate({ name: 'sluice', checkout: thisCheckout, logs: false })
+
+/** The same with its access log on, to a file. */
+export const sluiceLogging = candidate({ name: 'sluice+log', checkout: thisCheckout, logs: true })
+
+/** Sluice of another checkout (`--against DIR`), for a change that is compared with what was before it. */
+export function sluiceOf(directory: string): Candidate {
+  return candidate({ name: 'sluice-before', checkout: resolve(directory), logs: false })
+}

@@ -1,0 +1,10 @@
+/** Test backends for every protocol, well-behaved and misbehaving on cue. */
+export type { Address, Backend, BackendOptions, Neighbours } from './backend.ts'
+export { type HttpBackendOptions, startHttpBackend } from './http.ts'
+export { type BackendKind, type BackendName, type BackendPlan, plans } from './names.ts'
+export { randomBlock, randomBlockBytes, randomBlocks, randomBytesOf, randomSha256 } from './random.ts'
+export { type BackendRow, type Backends, BackendStartError, startBackends, type StartBackendsOptions } from './start.ts'
+export { type BackendStats, type Departure, Tally } from './tally.ts'
+export { startTcpBackend, type TcpBackend, type TcpBackendOptions, type TcpBackendStats } from './tcp.ts'
+export type { TcpBehaviour } from './tcp-behaviours.ts'
+export { startWebSocketBackend, type WebSocketBackendOptions } from './websocket.ts'

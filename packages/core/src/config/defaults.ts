@@ -1,0 +1,31 @@
+/**
+ * What holds where nothing is written, in the units of the normalised configuration. The schema's descriptions read
+ * these numbers; nothing else repeats them.
+ */
+export const defaults = {
+  drainTimeoutMs: 30_000,
+  log: { level: 'info', access: 'off', query: false },
+  listener: {
+    reasonHeader: true,
+    pathMode: 'normalize',
+    halfClose: false,
+    timeouts: { headMs: 30_000, bodyMs: 30_000, sendMs: 60_000, keepAliveMs: 75_000, idleMs: 3_600_000 },
+    limits: { maxHeadBytes: 16 * 1024, maxFields: 100, maxTargetBytes: 8 * 1024 },
+  },
+  respond: { status: 200 },
+  redirect: { status: 302 },
+  /** `queue` is `queuePerLimit` × limit, `minQueue` at least. */
+  gate: { queuePerLimit: 2, minQueue: 16, timeoutMs: 5_000 },
+  endpoint: { weight: 1 },
+  upstream: {
+    balance: 'roundRobin',
+    pool: { maxIdle: 64, idleTimeoutMs: 4_000, maxConnections: 1024 },
+    // `idle` is absent: it depends on the protocol (HTTP 300 s, WebSocket and TCP 1 h), which core does not know.
+    timeouts: { connectMs: 5_000, responseMs: 60_000 },
+    buffer: { maxRequestBytes: 64 * 1024 },
+    dns: { refreshMs: 30_000 },
+    activeHealth: { type: 'http', intervalMs: 10_000, timeoutMs: 2_000, fall: 3, rise: 2 },
+    passiveHealth: { failures: 5, ejectMs: 30_000, maxEjected: 0.5, on: ['connectFailure'] },
+    retries: { max: 1, on: ['connectFailure', 'stale'], budget: 0.2, retryNonIdempotent: false },
+  },
+} as const

@@ -1,0 +1,55 @@
+export {
+  type AddressScheme,
+  type BindAddress,
+  type EndpointAddress,
+  formatAddress,
+  type ParsedAddress,
+  parseBind,
+  parseEndpointAddress,
+} from './config/address.ts'
+export type * from './config/config.ts'
+export { type ConfigError, formatConfigErrors } from './config/config-error.ts'
+export { defaults } from './config/defaults.ts'
+export { endpointId, listenerGateId, routeGateId, routeId, upstreamGateId } from './config/identity.ts'
+export { jsonSchema } from './config/json-schema.ts'
+export { type ConfigResult, type ParseOptions, parseConfig, parseConfigObject } from './config/parse.ts'
+export { isProblem, type Problem } from './config/problem.ts'
+export { formatDuration, formatSize, parseDuration, parseSize } from './config/quantity.ts'
+export type { ConfigInput } from './config/schema.ts'
+export * from './errors.ts'
+export { Exchange, type ExchangeState, type Route } from './exchange.ts'
+export {
+  type Gate,
+  type GateLimits,
+  type GateRefusal,
+  Permit,
+  type Room,
+  Waiter,
+  type WaiterState,
+} from './gate/gate.ts'
+export { type Admission, type GateObserver, LocalGate } from './gate/local-gate.ts'
+export { Generation, type GenerationParts } from './generation.ts'
+export type { Listener } from './listener.ts'
+export { type Labels, type MetricFamily, MetricsBlock, type MetricType, type Series } from './metrics/block.ts'
+export { ExchangeMetrics } from './metrics/exchange-metrics.ts'
+export { families } from './metrics/families.ts'
+export { GateMetrics } from './metrics/gate-metrics.ts'
+export { judgeRetry, type RetryFacts } from './retries.ts'
+export { TrustedProxies } from './routing/client-address.ts'
+export type { Head } from './routing/head.ts'
+export { hostName } from './routing/host.ts'
+export { parseIpAddress } from './routing/ip-address.ts'
+export { canonicalMatch, type RouteMatch } from './routing/match.ts'
+export { isPlainPath, type NormalPath, normalizePath, type PathMode, stripPrefix } from './routing/path.ts'
+export { type Explanation, Router, type RouterEntry } from './routing/router.ts'
+export { type Accountant, Runtime } from './runtime.ts'
+export { type Clock, type Expirable, Timer, TimerWheel } from './timers/wheel.ts'
+export { type Task, Turn } from './turn.ts'
+export { ActiveCheck, type Probe } from './upstream/active-check.ts'
+export { type Balancer, balancerOver } from './upstream/balancer.ts'
+export { Connection, type ConnectionState, type Lessee } from './upstream/connection.ts'
+export { Endpoint } from './upstream/endpoint.ts'
+export { EndpointHealth, type HealthObserver } from './upstream/health.ts'
+export { type Connector, Pool } from './upstream/pool.ts'
+export { type Lookup, NameWatch, systemLookup } from './upstream/resolver.ts'
+export { type EndpointTls, Upstream } from './upstream/upstream.ts'

@@ -1,0 +1,50 @@
+import type { EndpointAddress } from '../config/address.ts'
+import type { ProxyError } from '../errors.ts'
+import type { Pool } from './pool.ts'
+
+/** Where a connection stands in its pool. */
+export type ConnectionState =
+  | 'connecting'
+  | 'idle' // open, carrying nothing
+  | 'leased' // open, carrying at least one exchange
+  | 'closed'
+
+/** Who waits for a connection of a pool. */
+export interface Lessee {
+  /** The connection is leased to it: called synchronously when one is idle, else when one stands. */
+  connected(connection: Connection): void
+  /** No connection could be had. */
+  connectFailed(error: ProxyError): void
+}
+
+/**
+ * One connection to an endpoint. Protocols extend it; the pool keeps its book.
+ *
+ * The protocol tells the pool: `opened` or `failed` once, `giveBack` after each exchange, `gone` when the socket is
+ * closed.
+ */
+export abstract class Connection {
+  readonly pool: Pool
+  readonly address: EndpointAddress
+  state: ConnectionState = 'connecting'
+  /** How many addresses of the endpoint were tried before this one. */
+  attempt = 0
+  /** Exchanges it carries at the moment. Counted by the pool alone, at the lease. */
+  carrying = 0
+  /** Exchanges it was leased to so far. Above one, its peer may have closed it unseen. */
+  leases = 0
+  newerIdle: Connection | undefined
+  olderIdle: Connection | undefined
+
+  constructor(pool: Pool, address: EndpointAddress) {
+    this.pool = pool
+    this.address = address
+  }
+
+  /** Whether it may carry another exchange after this one. */
+  abstract readonly reusable: boolean
+  /** It carries nothing from now on, until it is leased again. */
+  abstract idled(): void
+  /** Closes at once. `gone` follows when the socket is closed. */
+  abstract close(): void
+}

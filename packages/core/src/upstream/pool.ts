@@ -1,0 +1,196 @@
+import type { EndpointAddress } from '../config/address.ts'
+import type { PoolConfig } from '../config/config.ts'
+import type { ProxyError } from '../errors.ts'
+import type { Connection, Lessee } from './connection.ts'
+import type { Endpoint } from './endpoint.ts'
+
+/** How one protocol connects. */
+export interface Connector {
+  /** Whether a connection can serve another exchange than the one that it was made for. */
+  readonly reusable: boolean
+  /** Begins a connection to one address of the pool's endpoint. */
+  connect(pool: Pool, address: EndpointAddress): Connection
+}
+
+/**
+ * The connections of one protocol to one endpoint.
+ *
+ * It counts what it lends itself, at once: two callers in one tick never get the same connection. A connect in
+ * progress belongs to the pool, not to the exchange that asked first: whichever connection stands first goes to
+ * whoever has waited longest.
+ */
+export class Pool {
+  readonly endpoint: Endpoint
+  readonly options: PoolConfig
+  readonly #connector: Connector
+  /** In order of use. The newest is taken first: it is the likeliest to be alive, and the others can time out. */
+  #newestIdle: Connection | undefined
+  #oldestIdle: Connection | undefined
+  #idle = 0
+  #connecting = 0
+  readonly #connections = new Set<Connection>()
+  readonly #lessees = new Set<Lessee>()
+
+  constructor(endpoint: Endpoint, connector: Connector, options: PoolConfig) {
+    this.endpoint = endpoint
+    this.#connector = connector
+    this.options = options
+  }
+
+  /** Connections that carry nothing. */
+  get idle(): number {
+    return this.#idle
+  }
+
+  /** Connections being made. */
+  get connecting(): number {
+    return this.#connecting
+  }
+
+  /** All connections, those being made included. */
+  get size(): number {
+    return this.#connections.size
+  }
+
+  /** Leases a connection: at once when one is idle, else when one stands. */
+  lease(lessee: Lessee): void {
+    const connection = this.#newestIdle
+    if (connection === undefined) {
+      this.#lessees.add(lessee)
+      this.connectAsNeeded()
+    } else {
+      this.#unlinkIdle(connection)
+      this.#lend(connection, lessee)
+    }
+  }
+
+  /** Whoever waits for a connection wants it no more. A connect in progress goes on, for the next one. */
+  forget(lessee: Lessee): void {
+    this.#lessees.delete(lessee)
+  }
+
+  /** Begins as many connects as there are lessees without one, within the endpoint's bound. */
+  connectAsNeeded(): void {
+    while (this.#lessees.size > this.#connecting && this.endpoint.takeConnection()) this.#connect(0)
+  }
+
+  /** The connection stands. */
+  opened(connection: Connection): void {
+    this.#connecting--
+    connection.state = 'idle'
+    this.endpoint.reached(connection.address)
+    this.#offer(connection)
+  }
+
+  /** The connection could not be made. `elsewhere`: another address of the endpoint may still answer. */
+  failed(connection: Connection, error: ProxyError, elsewhere: boolean): void {
+    this.#connecting--
+    connection.state = 'closed'
+    this.#connections.delete(connection)
+    const next = connection.attempt + 1
+    if (elsewhere && next < this.endpoint.addresses.length && this.#lessees.size > this.#connecting) {
+      this.#connect(next)
+      return
+    }
+    this.endpoint.dropConnection()
+    this.endpoint.failed(error)
+    // While as many connects are under way as there are lessees, nobody needs to hear of this failure.
+    if (this.#lessees.size > this.#connecting) {
+      const [oldest] = this.#lessees
+      if (oldest !== undefined) {
+        this.#lessees.delete(oldest)
+        oldest.connectFailed(error)
+      }
+    }
+  }
+
+  /**
+   * The exchange has ended and the connection can carry another one. It may be lent anew before this returns, so it
+   * is the last thing that a protocol does with an exchange.
+   */
+  giveBack(connection: Connection): void {
+    connection.carrying--
+    if (connection.state !== 'leased') return
+    if (!connection.reusable) {
+      connection.close()
+      return
+    }
+    if (connection.carrying === 0) connection.state = 'idle'
+    this.#offer(connection)
+  }
+
+  /** The connection's socket is closed, whoever closed it. */
+  gone(connection: Connection): void {
+    if (connection.state === 'closed') return
+    if (connection.state === 'idle') this.#unlinkIdle(connection)
+    if (connection.state === 'connecting') this.#connecting--
+    connection.state = 'closed'
+    this.#connections.delete(connection)
+    this.endpoint.dropConnection()
+  }
+
+  /** Closes the connection that has been idle longest; false when there is none. */
+  closeOldestIdle(): boolean {
+    const oldest = this.#oldestIdle
+    if (oldest === undefined) return false
+    oldest.close()
+    return true
+  }
+
+  /** Closes what is idle (`drain`), or everything. */
+  close(which: 'idle' | 'all'): void {
+    for (const connection of [...this.#connections]) {
+      if (which === 'all' || connection.state === 'idle') connection.close()
+    }
+  }
+
+  #connect(attempt: number): void {
+    this.#connecting++
+    const { endpoint } = this
+    const address = endpoint.addresses[(endpoint.preferredAddress + attempt) % endpoint.addresses.length]!
+    const connection = this.#connector.connect(this, address)
+    connection.attempt = attempt
+    this.#connections.add(connection)
+  }
+
+  #lend(connection: Connection, lessee: Lessee): void {
+    connection.state = 'leased'
+    connection.carrying++
+    connection.leases++
+    lessee.connected(connection)
+  }
+
+  #offer(connection: Connection): void {
+    const [lessee] = this.#lessees
+    if (lessee !== undefined) {
+      this.#lessees.delete(lessee)
+      this.#lend(connection, lessee)
+    } else if (connection.state === 'idle') {
+      this.#linkIdle(connection)
+      connection.idled()
+      if (this.#idle > this.options.maxIdle) this.#oldestIdle!.close()
+    }
+  }
+
+  #linkIdle(connection: Connection): void {
+    connection.olderIdle = this.#newestIdle
+    if (this.#newestIdle === undefined) this.#oldestIdle = connection
+    else this.#newestIdle.newerIdle = connection
+    this.#newestIdle = connection
+    this.#idle++
+  }
+
+  #unlinkIdle(connection: Connection): void {
+    const { newerIdle, olderIdle } = connection
+    if (newerIdle === undefined) {
+      // A connection that just opened is idle for a moment without being in the list.
+      if (this.#newestIdle !== connection) return
+      this.#newestIdle = olderIdle
+    } else newerIdle.olderIdle = olderIdle
+    if (olderIdle === undefined) this.#oldestIdle = newerIdle
+    else olderIdle.newerIdle = newerIdle
+    connection.newerIdle = undefined
+    connection.olderIdle = undefined
+    this.#idle--
+  }
+}

@@ -1,0 +1,65 @@
+import { expect } from 'chai'
+import { describe, it } from 'mocha'
+import { parseConfigObject } from '../../src/config/parse.ts'
+
+// The numbers of the contract, written out once more on purpose: changing a default must be a decision.
+describe('defaults', () => {
+  it('are those of the contract', () => {
+    const { config } = parseConfigObject({
+      listeners: { web: { bind: ':1', protocol: 'http', upstream: 'u', gate: { limit: 50 } } },
+      gates: { small: { limit: 1 } },
+      upstreams: { u: { endpoints: ['a:1'], health: { active: { path: '/' } } } },
+    })
+    const none = { host: undefined, path: undefined, methods: undefined, headers: undefined }
+    expect(config).to.deep.equal({
+      drainTimeoutMs: 30_000,
+      admin: undefined,
+      log: { level: 'info', access: 'off', file: undefined, query: false },
+      listeners: [
+        {
+          name: 'web',
+          protocol: 'http',
+          bind: [{ host: '', port: 1 }],
+          tls: undefined,
+          trustedProxies: [],
+          reasonHeader: true,
+          pathMode: 'normalize',
+          halfClose: false,
+          timeouts: { headMs: 30_000, bodyMs: 30_000, sendMs: 60_000, keepAliveMs: 75_000, idleMs: 3_600_000 },
+          limits: { maxHeadBytes: 16_384, maxFields: 100, maxTargetBytes: 8_192 },
+          gate: { id: 'listener:web', limit: 50, queue: 100, timeoutMs: 5_000 },
+          routes: [
+            {
+              id: 'web/*',
+              name: undefined,
+              match: none,
+              gate: undefined,
+              action: { kind: 'forward', upstream: 'u', stripPrefix: undefined },
+            },
+          ],
+        },
+      ],
+      gates: [{ id: 'small', limit: 1, queue: 16, timeoutMs: 5_000 }],
+      upstreams: [
+        {
+          name: 'u',
+          endpoints: [
+            { id: 'endpoint:u/a:1', address: { host: 'a', port: 1 }, secure: false, weight: 1, limit: Infinity },
+          ],
+          balance: 'roundRobin',
+          gate: undefined,
+          pool: { maxIdle: 64, idleTimeoutMs: 4_000, maxConnections: 1024 },
+          timeouts: { connectMs: 5_000, responseMs: 60_000, idleMs: undefined },
+          buffer: { maxRequestBytes: 65_536 },
+          dns: { refreshMs: 30_000 },
+          health: {
+            active: { type: 'http', path: '/', intervalMs: 10_000, timeoutMs: 2_000, fall: 3, rise: 2 },
+            passive: { failures: 5, ejectMs: 30_000, maxEjected: 0.5, on: ['connectFailure'] },
+          },
+          retries: { max: 1, on: ['connectFailure', 'stale'], budget: 0.2, retryNonIdempotent: false },
+          tls: undefined,
+        },
+      ],
+    })
+  })
+})

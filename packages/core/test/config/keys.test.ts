@@ -1,0 +1,756 @@
+import { expect } from 'chai'
+import { describe, it } from 'mocha'
+import { stringify } from 'yaml'
+import { jsonSchema } from '../../src/config/json-schema.ts'
+import { parseConfig } from '../../src/config/parse.ts'
+
+// Every key of the configuration: what it becomes, and what it refuses. The last test makes sure that none is missing.
+
+interface Key {
+  readonly key: string
+  readonly good: unknown
+  /** Where the value is in the normalised configuration, and what it is there. */
+  readonly at: string
+  readonly becomes: unknown
+  readonly bad: unknown
+  readonly says: string
+  /** Keys that must be absent or different for this one to be allowed. */
+  readonly set?: Readonly<Record<string, unknown>>
+}
+
+const web = 'listeners.web'
+const route = `${web}.routes.0`
+const users = 'upstreams.users'
+const duration = { good: '1m30s', becomes: 90_000, bad: 90, says: 'The duration 90 has no unit.' } as const
+const off = { good: 'off', becomes: Infinity, bad: '90', says: 'The duration 90 has no unit.' } as const
+const count = { good: 7, becomes: 7, bad: 7.5, says: '`7.5` is not a whole number.' } as const
+const flag = { bad: 'yes', says: '`yes` is not true or false.' } as const
+const text = { bad: 5, says: '5 is not text.' } as const
+const object = { bad: 'x', says: 'is not an object of keys and values.' } as const
+const tcp = { [web]: { bind: ':1', protocol: 'tcp', upstream: 'users' } }
+
+const keys: readonly Key[] = [
+  { key: '$schema', good: './schema.json', at: 'drainTimeoutMs', becomes: 30_000, bad: 5, says: '`5` is not text.' },
+  { key: 'drainTimeout', at: 'drainTimeoutMs', ...duration },
+  { key: 'drainTimeout', at: 'drainTimeoutMs', ...off },
+  { key: 'drainTimeout', at: 'drainTimeoutMs', good: '0s', becomes: 0, bad: '-1s', says: '`-1s` is not a duration.' },
+  { key: 'admin', good: { bind: 'unix:/a' }, at: 'admin.bind', becomes: [{ path: '/a' }], ...object },
+  {
+    key: 'admin.bind',
+    good: '127.0.0.1:9901',
+    at: 'admin.bind',
+    becomes: [{ host: '127.0.0.1', port: 9901 }],
+    bad: 'x',
+    says: 'The bind `x` has no port.',
+  },
+  {
+    key: 'log',
+    good: {},
+    at: 'log',
+    becomes: { level: 'info', access: 'off', file: undefined, query: false },
+    ...object,
+  },
+  { key: 'log.level', good: 'warn', at: 'log.level', becomes: 'warn', bad: 'warning', says: '`warning` is not one of' },
+  { key: 'log.access', good: 'json', at: 'log.access', becomes: 'json', bad: true, says: '`true` is not one of' },
+  { key: 'log.file', good: 'a/b.log', at: 'log.file', becomes: '/etc/sluice/a/b.log', ...text },
+  { key: 'log.query', good: true, at: 'log.query', becomes: true, ...flag },
+  {
+    key: 'listeners',
+    good: { a: { bind: ':1', protocol: 'tcp', upstream: 'users' } },
+    at: 'listeners.0.name',
+    becomes: 'a',
+    ...object,
+  },
+  {
+    key: web,
+    good: { bind: ':1', protocol: 'tcp', upstream: 'users' },
+    at: 'listeners.0.protocol',
+    becomes: 'tcp',
+    ...object,
+  },
+  {
+    key: `${web}.bind`,
+    good: [':80', '[::1]:81', 'h:0'],
+    at: 'listeners.0.bind',
+    becomes: [
+      { host: '', port: 80 },
+      { host: '::1', port: 81 },
+      { host: 'h', port: 0 },
+    ],
+    bad: 8080,
+    says: 'The bind 8080 has no host and no colon.',
+  },
+  {
+    key: `${web}.protocol`,
+    good: 'websocket',
+    at: 'listeners.0.protocol',
+    becomes: 'websocket',
+    bad: 'https',
+    says: '`https` is not one of',
+  },
+  {
+    key: `${web}.tls`,
+    good: { cert: 'c', key: 'k' },
+    at: 'listeners.0.tls',
+    becomes: { certFile: '/etc/sluice/c', keyFile: '/etc/sluice/k' },
+    ...object,
+  },
+  {
+    key: `${web}.tls.cert`,
+    set: { [`${web}.tls.key`]: '/k' },
+    good: '/c',
+    at: 'listeners.0.tls.certFile',
+    becomes: '/c',
+    ...text,
+  },
+  {
+    key: `${web}.tls.key`,
+    set: { [`${web}.tls.cert`]: '/c' },
+    good: '/k',
+    at: 'listeners.0.tls.keyFile',
+    becomes: '/k',
+    bad: '',
+    says: 'must not be empty',
+  },
+  {
+    key: `${web}.trustedProxies`,
+    good: ['10.0.0.0/8'],
+    at: 'listeners.0.trustedProxies',
+    becomes: ['10.0.0.0/8'],
+    bad: '10.0.0.0/8',
+    says: '`10.0.0.0/8` is not a list.',
+  },
+  {
+    key: `${web}.trustedProxies.0`,
+    good: '::1',
+    at: 'listeners.0.trustedProxies',
+    becomes: ['::1'],
+    bad: '10.0.0.0/40',
+    says: 'from 0 to 32',
+  },
+  {
+    key: `${web}.routes`,
+    good: [{ upstream: 'users' }],
+    at: 'listeners.0.routes.0.id',
+    becomes: 'web/*',
+    bad: 'x',
+    says: '`x` is not a list.',
+  },
+  {
+    key: `${web}.upstream`,
+    set: { [`${web}.routes`]: undefined },
+    good: 'users',
+    at: 'listeners.0.routes',
+    becomes: [
+      {
+        id: 'web/*',
+        name: undefined,
+        match: { host: undefined, path: undefined, methods: undefined, headers: undefined },
+        gate: undefined,
+        action: { kind: 'forward', upstream: 'users', stripPrefix: undefined },
+      },
+    ],
+    bad: 'userz',
+    says: 'No upstream is named `userz`.',
+  },
+  {
+    key: `${web}.gate`,
+    good: { limit: 3 },
+    at: 'listeners.0.gate',
+    becomes: { id: 'listener:web', limit: 3, queue: 16, timeoutMs: 5_000 },
+    bad: 3,
+    says: 'A gate is the name of one',
+  },
+  {
+    key: `${web}.gate`,
+    good: 'shared',
+    at: 'listeners.0.gate.id',
+    becomes: 'shared',
+    bad: 'sharde',
+    says: 'No gate is named `sharde`.',
+  },
+  { key: `${web}.gate.limit`, at: 'listeners.0.gate.limit', ...count },
+  { key: `${web}.gate.queue`, set: { [`${web}.gate.limit`]: 1 }, at: 'listeners.0.gate.queue', ...count },
+  { key: `${web}.gate.timeout`, set: { [`${web}.gate.limit`]: 1 }, at: 'listeners.0.gate.timeoutMs', ...duration },
+  { key: `${web}.reasonHeader`, good: false, at: 'listeners.0.reasonHeader', becomes: false, ...flag },
+  {
+    key: `${web}.path`,
+    good: 'strict',
+    at: 'listeners.0.pathMode',
+    becomes: 'strict',
+    bad: 'normalise',
+    says: '`normalise` is not one of',
+  },
+  { key: `${web}.halfClose`, good: true, at: 'listeners.0.halfClose', becomes: true, ...flag },
+  {
+    key: `${web}.timeouts`,
+    good: {},
+    at: 'listeners.0.timeouts',
+    becomes: { headMs: 30_000, bodyMs: 30_000, sendMs: 60_000, keepAliveMs: 75_000, idleMs: 3_600_000 },
+    ...object,
+  },
+  { key: `${web}.timeouts.head`, at: 'listeners.0.timeouts.headMs', ...duration },
+  { key: `${web}.timeouts.body`, at: 'listeners.0.timeouts.bodyMs', ...duration },
+  { key: `${web}.timeouts.send`, at: 'listeners.0.timeouts.sendMs', ...off },
+  { key: `${web}.timeouts.keepAlive`, at: 'listeners.0.timeouts.keepAliveMs', ...duration },
+  { key: `${web}.timeouts.idle`, at: 'listeners.0.timeouts.idleMs', ...off },
+  {
+    key: `${web}.limits`,
+    good: {},
+    at: 'listeners.0.limits',
+    becomes: { maxHeadBytes: 16_384, maxFields: 100, maxTargetBytes: 8_192 },
+    ...object,
+  },
+  {
+    key: `${web}.limits.head`,
+    good: '64KiB',
+    at: 'listeners.0.limits.maxHeadBytes',
+    becomes: 65_536,
+    bad: '64KB',
+    says: '`64KB` is not a size.',
+  },
+  { key: `${web}.limits.fields`, at: 'listeners.0.limits.maxFields', ...count },
+  {
+    key: `${web}.limits.target`,
+    good: '1MiB',
+    at: 'listeners.0.limits.maxTargetBytes',
+    becomes: 1_048_576,
+    bad: '1B',
+    says: 'from 256 to 1048576 bytes',
+  },
+  { key: route, good: { upstream: 'users' }, at: 'listeners.0.routes.0.action.kind', becomes: 'forward', ...object },
+  {
+    key: `${route}.name`,
+    good: 'home',
+    at: 'listeners.0.routes.0.id',
+    becomes: 'web/home',
+    bad: 'a/b',
+    says: '`a/b` is not a name',
+  },
+  { key: `${route}.match`, good: {}, at: 'listeners.0.routes.0.id', becomes: 'web/*', ...object },
+  {
+    key: `${route}.match.host`,
+    good: '*.Example.com',
+    at: 'listeners.0.routes.0.match.host',
+    becomes: '*.example.com',
+    bad: 'a*.com',
+    says: 'is not a host pattern',
+  },
+  {
+    key: `${route}.match.path`,
+    good: '/%7Ea/*',
+    at: 'listeners.0.routes.0.match.path',
+    becomes: '/~a/*',
+    bad: 'users',
+    says: 'must begin with `/`',
+  },
+  {
+    key: `${route}.match.method`,
+    good: ['GET', 'HEAD'],
+    at: 'listeners.0.routes.0.match.methods',
+    becomes: ['GET', 'HEAD'],
+    bad: 'get',
+    says: 'must be upper case',
+  },
+  {
+    key: `${route}.match.headers`,
+    good: { 'X-A': '1' },
+    at: 'listeners.0.routes.0.match.headers',
+    becomes: { 'x-a': '1' },
+    ...object,
+  },
+  {
+    key: `${route}.match.headers.x-a`,
+    good: '1',
+    at: 'listeners.0.routes.0.match.headers',
+    becomes: { 'x-a': '1' },
+    bad: 1,
+    says: '1 is not text.',
+  },
+  {
+    key: `${route}.stripPrefix`,
+    set: { [`${route}.match.path`]: '/a/b/*' },
+    good: '/a/',
+    at: 'listeners.0.routes.0.action.stripPrefix',
+    becomes: '/a',
+    bad: '/b',
+    says: 'does not begin with `/b`',
+  },
+  {
+    key: `${route}.upstream`,
+    good: 'http://127.0.0.1:4000',
+    at: 'listeners.0.routes.0.action.upstream',
+    becomes: 'http://127.0.0.1:4000',
+    bad: '127.0.0.1:4000',
+    says: 'has no scheme',
+  },
+  {
+    key: `${route}.gate`,
+    good: { limit: 20 },
+    at: 'listeners.0.routes.0.gate',
+    becomes: { id: 'route:web/*', limit: 20, queue: 40, timeoutMs: 5_000 },
+    bad: [],
+    says: 'A gate is the name of one',
+  },
+  {
+    key: `${route}.gate.limit`,
+    at: 'listeners.0.routes.0.gate.limit',
+    good: 1,
+    becomes: 1,
+    bad: 0,
+    says: 'The number `0` must be 1 or more.',
+  },
+  {
+    key: `${route}.gate.queue`,
+    set: { [`${route}.gate.limit`]: 1 },
+    at: 'listeners.0.routes.0.gate.queue',
+    good: 0,
+    becomes: 0,
+    bad: -1,
+    says: 'must be 0 or more',
+  },
+  {
+    key: `${route}.gate.timeout`,
+    set: { [`${route}.gate.limit`]: 1 },
+    at: 'listeners.0.routes.0.gate.timeoutMs',
+    ...off,
+  },
+  {
+    key: `${route}.respond`,
+    set: { [`${route}.upstream`]: undefined },
+    good: {},
+    at: 'listeners.0.routes.0.action',
+    becomes: { kind: 'respond', status: 200, body: '', headers: [] },
+    ...object,
+  },
+  {
+    key: `${route}.respond.status`,
+    set: { [`${route}.upstream`]: undefined },
+    good: 404,
+    at: 'listeners.0.routes.0.action.status',
+    becomes: 404,
+    bad: 100,
+    says: 'must be 200 or more',
+  },
+  {
+    key: `${route}.respond.body`,
+    set: { [`${route}.upstream`]: undefined },
+    good: 'ok',
+    at: 'listeners.0.routes.0.action.body',
+    becomes: 'ok',
+    bad: 5,
+    says: '`5` is not text.',
+  },
+  {
+    key: `${route}.respond.headers`,
+    set: { [`${route}.upstream`]: undefined },
+    good: { 'X-A': 'b' },
+    at: 'listeners.0.routes.0.action.headers',
+    becomes: [['X-A', 'b']],
+    ...object,
+  },
+  {
+    key: `${route}.respond.headers.x-a`,
+    set: { [`${route}.upstream`]: undefined },
+    good: 'b',
+    at: 'listeners.0.routes.0.action.headers',
+    becomes: [['x-a', 'b']],
+    bad: '→',
+    says: 'above U+00FF',
+  },
+  {
+    key: `${route}.redirect`,
+    set: { [`${route}.upstream`]: undefined },
+    good: { to: '/a' },
+    at: 'listeners.0.routes.0.action',
+    becomes: { kind: 'redirect', to: '/a', status: 302 },
+    ...object,
+  },
+  {
+    key: `${route}.redirect.to`,
+    set: { [`${route}.upstream`]: undefined },
+    good: 'https://{host}{path}{query}',
+    at: 'listeners.0.routes.0.action.to',
+    becomes: 'https://{host}{path}{query}',
+    bad: 'https://x{paht}',
+    says: 'no placeholder `{paht}`',
+  },
+  {
+    key: `${route}.redirect.status`,
+    set: { [`${route}.upstream`]: undefined, [`${route}.redirect.to`]: '/' },
+    good: 308,
+    at: 'listeners.0.routes.0.action.status',
+    becomes: 308,
+    bad: 304,
+    says: '`304` is not one of',
+  },
+  {
+    key: 'gates',
+    good: { g: { limit: 1 } },
+    at: 'gates',
+    becomes: [{ id: 'g', limit: 1, queue: 16, timeoutMs: 5_000 }],
+    ...object,
+  },
+  {
+    key: 'gates.g',
+    good: { limit: 9, queue: 0, timeout: '1s' },
+    at: 'gates.1',
+    becomes: { id: 'g', limit: 9, queue: 0, timeoutMs: 1_000 },
+    ...object,
+  },
+  { key: 'gates.g.limit', at: 'gates.1.limit', ...count },
+  { key: 'gates.g.queue', set: { 'gates.g.limit': 1 }, at: 'gates.1.queue', ...count },
+  { key: 'gates.g.timeout', set: { 'gates.g.limit': 1 }, at: 'gates.1.timeoutMs', ...duration },
+  { key: 'upstreams', good: { users: { endpoints: ['a:1'] } }, at: 'upstreams.0.name', becomes: 'users', ...object },
+  {
+    key: users,
+    good: { endpoints: ['a:1'] },
+    at: 'upstreams.0.endpoints.0.id',
+    becomes: 'endpoint:users/a:1',
+    ...object,
+  },
+  {
+    key: `${users}.endpoints`,
+    good: ['A:1', 'https://b', 'unix:s'],
+    at: 'upstreams.0.endpoints',
+    becomes: [
+      { id: 'endpoint:users/a:1', address: { host: 'a', port: 1 }, secure: false, weight: 1, limit: Infinity },
+      { id: 'endpoint:users/b:443', address: { host: 'b', port: 443 }, secure: true, weight: 1, limit: Infinity },
+      {
+        id: 'endpoint:users/unix:/etc/sluice/s',
+        address: { path: '/etc/sluice/s' },
+        secure: false,
+        weight: 1,
+        limit: Infinity,
+      },
+    ],
+    bad: 'a:1',
+    says: '`a:1` is not a list.',
+  },
+  {
+    key: `${users}.endpoints.0`,
+    good: { address: 'a:1', weight: 3, limit: 50 },
+    at: 'upstreams.0.endpoints.0',
+    becomes: { id: 'endpoint:users/a:1', address: { host: 'a', port: 1 }, secure: false, weight: 3, limit: 50 },
+    bad: 'a',
+    says: 'The address `a` has no port.',
+  },
+  {
+    key: `${users}.endpoints.0.address`,
+    set: { [`${users}.endpoints.0`]: undefined },
+    good: '[::1]:1',
+    at: 'upstreams.0.endpoints.0.id',
+    becomes: 'endpoint:users/[::1]:1',
+    bad: 'http://a/b',
+    says: 'must end after the port',
+  },
+  {
+    key: `${users}.endpoints.0.weight`,
+    set: { [`${users}.endpoints.0`]: undefined, [`${users}.endpoints.0.address`]: 'a:1' },
+    good: 1000,
+    at: 'upstreams.0.endpoints.0.weight',
+    becomes: 1000,
+    bad: 1001,
+    says: 'The number `1001` must be 1000 or less.',
+  },
+  {
+    key: `${users}.endpoints.0.limit`,
+    set: { [`${users}.endpoints.0`]: undefined, [`${users}.endpoints.0.address`]: 'a:1' },
+    at: 'upstreams.0.endpoints.0.limit',
+    ...count,
+  },
+  {
+    key: `${users}.balance`,
+    good: 'weightedRoundRobin',
+    at: 'upstreams.0.balance',
+    becomes: 'weightedRoundRobin',
+    bad: 'roundrobbin',
+    says: '`roundrobbin` is not one of',
+  },
+  {
+    key: `${users}.gate`,
+    good: { limit: 2 },
+    at: 'upstreams.0.gate',
+    becomes: { id: 'upstream:users', limit: 2, queue: 16, timeoutMs: 5_000 },
+    bad: 'shared',
+    says: 'is not an object',
+  },
+  { key: `${users}.gate.limit`, at: 'upstreams.0.gate.limit', ...count },
+  { key: `${users}.gate.queue`, set: { [`${users}.gate.limit`]: 1 }, at: 'upstreams.0.gate.queue', ...count },
+  { key: `${users}.gate.timeout`, set: { [`${users}.gate.limit`]: 1 }, at: 'upstreams.0.gate.timeoutMs', ...duration },
+  {
+    key: `${users}.pool`,
+    good: {},
+    at: 'upstreams.0.pool',
+    becomes: { maxIdle: 64, idleTimeoutMs: 4_000, maxConnections: 1024 },
+    ...object,
+  },
+  { key: `${users}.pool.maxIdle`, at: 'upstreams.0.pool.maxIdle', ...count },
+  { key: `${users}.pool.idleTimeout`, at: 'upstreams.0.pool.idleTimeoutMs', ...duration },
+  { key: `${users}.pool.maxConnections`, at: 'upstreams.0.pool.maxConnections', ...count },
+  {
+    key: `${users}.timeouts`,
+    good: {},
+    at: 'upstreams.0.timeouts',
+    becomes: { connectMs: 5_000, responseMs: 60_000, idleMs: undefined },
+    ...object,
+  },
+  { key: `${users}.timeouts.connect`, at: 'upstreams.0.timeouts.connectMs', ...duration },
+  { key: `${users}.timeouts.response`, at: 'upstreams.0.timeouts.responseMs', ...off },
+  { key: `${users}.timeouts.idle`, at: 'upstreams.0.timeouts.idleMs', ...off },
+  { key: `${users}.buffer`, good: {}, at: 'upstreams.0.buffer', becomes: { maxRequestBytes: 65_536 }, ...object },
+  {
+    key: `${users}.buffer.request`,
+    good: '0B',
+    at: 'upstreams.0.buffer.maxRequestBytes',
+    becomes: 0,
+    bad: 65536,
+    says: 'The size 65536 has no unit.',
+  },
+  { key: `${users}.dns`, good: {}, at: 'upstreams.0.dns', becomes: { refreshMs: 30_000 }, ...object },
+  {
+    key: `${users}.dns.refresh`,
+    good: 'off',
+    at: 'upstreams.0.dns.refreshMs',
+    becomes: Infinity,
+    bad: '10ms',
+    says: '`10ms` must be 1s or more',
+  },
+  {
+    key: `${users}.health`,
+    good: {},
+    at: 'upstreams.0.health',
+    becomes: { active: undefined, passive: { failures: 5, ejectMs: 30_000, maxEjected: 0.5, on: ['connectFailure'] } },
+    ...object,
+  },
+  {
+    key: `${users}.health.active`,
+    good: { path: '/h' },
+    at: 'upstreams.0.health.active',
+    becomes: { type: 'http', path: '/h', intervalMs: 10_000, timeoutMs: 2_000, fall: 3, rise: 2 },
+    ...object,
+  },
+  {
+    key: `${users}.health.active.type`,
+    good: 'tcp',
+    at: 'upstreams.0.health.active',
+    becomes: { type: 'tcp', intervalMs: 10_000, timeoutMs: 2_000, fall: 3, rise: 2 },
+    bad: 'grpc',
+    says: '`grpc` is not one of',
+  },
+  {
+    key: `${users}.health.active.path`,
+    good: '/h?x=1',
+    at: 'upstreams.0.health.active.path',
+    becomes: '/h?x=1',
+    bad: '/a b',
+    says: 'no space',
+  },
+  {
+    key: `${users}.health.active.interval`,
+    set: { [`${users}.health.active.path`]: '/' },
+    at: 'upstreams.0.health.active.intervalMs',
+    good: '1s',
+    becomes: 1_000,
+    bad: 'off',
+    says: 'cannot be `off`',
+  },
+  {
+    key: `${users}.health.active.timeout`,
+    set: { [`${users}.health.active.path`]: '/' },
+    at: 'upstreams.0.health.active.timeoutMs',
+    ...duration,
+  },
+  {
+    key: `${users}.health.active.fall`,
+    set: { [`${users}.health.active.path`]: '/' },
+    at: 'upstreams.0.health.active.fall',
+    ...count,
+  },
+  {
+    key: `${users}.health.active.rise`,
+    set: { [`${users}.health.active.path`]: '/' },
+    at: 'upstreams.0.health.active.rise',
+    ...count,
+  },
+  { key: `${users}.health.passive`, good: {}, at: 'upstreams.0.health.passive.failures', becomes: 5, ...object },
+  { key: `${users}.health.passive.failures`, at: 'upstreams.0.health.passive.failures', ...count },
+  { key: `${users}.health.passive.eject`, at: 'upstreams.0.health.passive.ejectMs', ...duration },
+  {
+    key: `${users}.health.passive.maxEjected`,
+    good: '12.5%',
+    at: 'upstreams.0.health.passive.maxEjected',
+    becomes: 0.125,
+    bad: 0.5,
+    says: 'The ratio 0.5 has no percent sign.',
+  },
+  {
+    key: `${users}.health.passive.on`,
+    good: ['5xx'],
+    at: 'upstreams.0.health.passive.on',
+    becomes: ['5xx'],
+    bad: '5xx',
+    says: '`5xx` is not a list.',
+  },
+  {
+    key: `${users}.health.passive.on.0`,
+    good: '5xx',
+    at: 'upstreams.0.health.passive.on',
+    becomes: ['5xx'],
+    bad: '5x',
+    says: '`5x` is not one of',
+  },
+  {
+    key: `${users}.retries`,
+    good: {},
+    at: 'upstreams.0.retries',
+    becomes: { max: 1, on: ['connectFailure', 'stale'], budget: 0.2, retryNonIdempotent: false },
+    ...object,
+  },
+  { key: `${users}.retries.max`, at: 'upstreams.0.retries.max', ...count },
+  {
+    key: `${users}.retries.on`,
+    good: [],
+    at: 'upstreams.0.retries.on',
+    becomes: [],
+    bad: 'stale',
+    says: '`stale` is not a list.',
+  },
+  {
+    key: `${users}.retries.on.0`,
+    good: 'resetBeforeResponse',
+    at: 'upstreams.0.retries.on',
+    becomes: ['resetBeforeResponse'],
+    bad: 'refused',
+    says: '`refused` is not one of',
+  },
+  {
+    key: `${users}.retries.budget`,
+    good: '100%',
+    at: 'upstreams.0.retries.budget',
+    becomes: 1,
+    bad: '101%',
+    says: '`101%` is more than 100%.',
+  },
+  {
+    key: `${users}.retries.retryNonIdempotent`,
+    good: true,
+    at: 'upstreams.0.retries.retryNonIdempotent',
+    becomes: true,
+    ...flag,
+  },
+  { key: `${users}.tls`, good: {}, at: 'upstreams.0.endpoints.0.secure', becomes: true, ...object },
+  {
+    key: `${users}.tls.ca`,
+    good: 'ca.pem',
+    at: 'upstreams.0.tls',
+    becomes: { caFile: '/etc/sluice/ca.pem', serverName: undefined },
+    ...text,
+  },
+  {
+    key: `${users}.tls.serverName`,
+    good: 'Users.internal',
+    at: 'upstreams.0.tls.serverName',
+    becomes: 'users.internal',
+    bad: '*.a',
+    says: 'is not a host name',
+  },
+]
+
+const base = () => ({
+  listeners: { web: { bind: ':8080', protocol: 'http', routes: [{ upstream: 'users' }] } },
+  gates: { shared: { limit: 1 } },
+  upstreams: { users: { endpoints: ['10.0.0.1:3000'] } },
+})
+
+type Tree = Record<string, unknown>
+
+function put(tree: Tree, path: string, value: unknown): void {
+  const parts = path.split('.')
+  const last = parts.pop()!
+  let at = tree
+  for (const [index, part] of parts.entries()) {
+    const next = parts[index + 1] ?? last
+    if (typeof at[part] !== 'object') at[part] = /^\d+$/.test(next) ? [] : {}
+    at = at[part] as Tree
+  }
+  if (value === undefined) delete at[last]
+  else at[last] = value
+}
+
+const get = (tree: unknown, path: string): unknown =>
+  path.split('.').reduce<unknown>((at, part) => (at as Tree)[part], tree)
+
+function parsedWith({ key, set = {} }: Key, value: unknown) {
+  const tree: Tree = base()
+  for (const [path, other] of Object.entries(set)) put(tree, path, other)
+  put(tree, key, value)
+  return parseConfig(stringify(tree), { file: '/etc/sluice/sluice.yaml' })
+}
+
+describe('configuration keys', () => {
+  for (const entry of keys) {
+    it(`${entry.key}: ${JSON.stringify(entry.good)} becomes ${entry.at}`, () => {
+      const { config, errors } = parsedWith(entry, entry.good)
+      expect(errors).to.equal(undefined)
+      expect(get(config, entry.at)).to.deep.equal(entry.becomes)
+    })
+    it(`${entry.key}: ${JSON.stringify(entry.bad)} is refused where it stands`, () => {
+      const { errors = [] } = parsedWith(entry, entry.bad)
+      const error = errors.find(({ path }) => path === entry.key.replace(/\.(\d+)/g, '[$1]'))
+      expect(error, JSON.stringify(errors, undefined, 1)).to.include({ file: '/etc/sluice/sluice.yaml' })
+      expect(error!.message).to.include(entry.says)
+      const written = error!.sourceLine!.slice(error!.column! - 1).replace(/^["']/, '')
+      expect(written.startsWith(String(entry.bad)) || written.startsWith('['), written).to.equal(true)
+    })
+  }
+
+  it('are all in this table', () => {
+    const known = new Set(keys.map(({ key }) => generic(key)))
+    expect(allKeys(jsonSchema()).filter((key) => !known.has(generic(key)))).to.deep.equal([])
+  })
+
+  it('are refused on a tcp listener when they belong to HTTP', () => {
+    for (const key of [
+      'trustedProxies',
+      'reasonHeader',
+      'path',
+      'halfClose',
+      'limits',
+      'timeouts.head',
+      'timeouts.body',
+      'timeouts.keepAlive',
+    ]) {
+      const tree: Tree = { ...base(), listeners: { web: { ...tcp[web]! } } }
+      put(tree, `${web}.${key}`, key === 'limits' ? {} : key.startsWith('timeouts') ? '1s' : true)
+      const { errors = [] } = parseConfig(stringify(tree))
+      expect(errors.map(({ message }) => message).join()).to.include('is not known on a tcp listener')
+    }
+  })
+})
+
+/** A key with names of listeners and the like replaced: what the schema knows. */
+function generic(key: string): string {
+  return key
+    .replace(/^(listeners|upstreams|gates)\.\w+/, '$1.*')
+    .replace(/\.\d+/g, '.*')
+    .replace(/headers\..*/, 'headers.*')
+}
+
+interface Schema {
+  readonly properties?: Readonly<Record<string, Schema>>
+  readonly additionalProperties?: Schema | boolean
+  readonly items?: Schema
+  readonly anyOf?: readonly Schema[]
+}
+
+function allKeys(schema: Schema, path: readonly string[] = []): string[] {
+  const here = path.length === 0 ? [] : [path.join('.')]
+  const branches = (schema.anyOf ?? []).flatMap((branch) => allKeys(branch, path))
+  const named = Object.entries(schema.properties ?? {}).flatMap(([key, inner]) => allKeys(inner, [...path, key]))
+  const { additionalProperties: any, items } = schema
+  const unnamed = typeof any === 'object' ? allKeys(any, [...path, '*']) : []
+  // A list of scalars has no keys of its own; its items are told by the key of the list.
+  const inList = items === undefined || items.properties === undefined ? [] : allKeys(items, [...path, '*'])
+  return [...here, ...branches, ...named, ...unnamed, ...inList]
+}

@@ -1,0 +1,42 @@
+import type { ProxyError } from '@sluice/core'
+import { httpDate } from './date.ts'
+import { reasonPhrase } from './reason-phrase.ts'
+
+/** An answer that Sluice makes itself. */
+export interface Answer {
+  readonly status: number
+  readonly headers: ReadonlyArray<readonly [name: string, value: string]>
+  readonly body: Buffer
+}
+
+/** Seconds after which a refused client may try again. */
+const retryAfterSeconds = 1
+
+/** What a refused or failed unit gets, in the words of HTTP. */
+export function errorAnswer(error: ProxyError, options: { reasonHeader: boolean }): Answer {
+  const { http: status, retryAfter } = error.answer
+  const headers: [string, string][] = [['Content-Type', 'text/plain; charset=utf-8']]
+  if (retryAfter) headers.push(['Retry-After', String(retryAfterSeconds)])
+  if (status === 426) headers.push(['Upgrade', 'websocket'])
+  if (options.reasonHeader) headers.push(['x-sluice-reason', error.code])
+  return { status, headers, body: Buffer.from(`${status} ${reasonPhrase(status)}\n`) }
+}
+
+/** Composes an answer in one buffer. A body is left out for HEAD and where the status forbids it. */
+export function composeAnswer(answer: Answer, connection: string | undefined, withoutBody: boolean): Buffer {
+  const { status, body } = answer
+  const bodiless = status === 204 || status === 304
+  let head = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\nDate: ${httpDate()}\r\n`
+  for (const [name, value] of answer.headers) head += `${name}: ${value}\r\n`
+  if (!bodiless) head += `Content-Length: ${body.length}\r\n`
+  // RFC 9110 §15.5.22: a 426 carries Upgrade, which Connection must name.
+  const options = [status === 426 ? 'Upgrade' : undefined, connection].filter((option) => option !== undefined)
+  if (options.length > 0) head += `Connection: ${options.join(', ')}\r\n`
+  head += '\r\n'
+  const headLength = Buffer.byteLength(head, 'latin1')
+  const bodyLength = bodiless || withoutBody ? 0 : body.length
+  const bytes = Buffer.allocUnsafe(headLength + bodyLength)
+  bytes.write(head, 0, 'latin1')
+  if (bodyLength > 0) body.copy(bytes, headLength)
+  return bytes
+}

@@ -1,0 +1,6 @@
+export { http1Connector, Http1Connection } from './connection.ts'
+export { HttpExchange } from './exchange.ts'
+export { HttpListener } from './listener.ts'
+export { type HttpListenerOptions, type HttpRoute, httpRoute, type OwnAnswer } from './options.ts'
+export { Http1Session, type SessionTunnel } from './session.ts'
+export type { UpgradeHandler } from './upgrade.ts'

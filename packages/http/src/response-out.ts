@@ -1,0 +1,49 @@
+import {
+  copyBytes,
+  fieldId,
+  type FramingKind,
+  framingKind,
+  HOP_BY_HOP_MASK,
+  type ResponseHead,
+  writeLatin1,
+} from '@sluice/wire'
+import { composeRoom, copyFields } from './fields.ts'
+import { httpDate } from './date.ts'
+
+/** What the connection to the client makes of a response head. */
+export interface ResponseFraming {
+  /** How the body's end will be told to the client. */
+  readonly kind: FramingKind
+  /** How the connection goes on: persistently by its version's default, or with this word in Connection. */
+  readonly connection: 'close' | 'keep-alive' | undefined
+  /** The protocol that a 426 asks for, or a 101 agrees to. */
+  readonly upgrade: boolean
+}
+
+const contentLengthBit = 1 << fieldId.contentLength
+
+/** Composes the head for the client and returns how many bytes of `composeRoom` it takes. */
+export function composeResponse(head: ResponseHead, framing: ResponseFraming): { out: Buffer; length: number } {
+  const { buf, status } = head
+  const out = composeRoom(head.headEnd - head.headStart + 512)
+  let at: number
+  if (head.statusLineVerbatim) {
+    at = copyBytes(out, 0, buf, head.headStart, head.fieldsStart)
+  } else {
+    at = writeLatin1(out, 0, `HTTP/1.1 ${status} `)
+    at = copyBytes(out, at, buf, head.reasonStart, head.reasonEnd)
+    at = writeLatin1(out, at, '\r\n')
+  }
+  let drop = HOP_BY_HOP_MASK
+  // RFC 9110 §8.6: neither 1xx nor 204 has a Content-Length; what another framing replaces must not stand beside it.
+  if (status < 200 || status === 204 || framing.kind === framingKind.chunked) drop |= contentLengthBit
+  if (framing.upgrade) drop &= ~(1 << fieldId.upgrade)
+  at = copyFields(out, at, head, drop)
+  // RFC 9110 §6.6.1: whoever forwards a response without Date adds one.
+  if (status >= 200 && (head.seen & (1 << fieldId.date)) === 0) at = writeLatin1(out, at, `Date: ${httpDate()}\r\n`)
+  if (framing.kind === framingKind.chunked) at = writeLatin1(out, at, 'Transfer-Encoding: chunked\r\n')
+  if (framing.upgrade) at = writeLatin1(out, at, 'Connection: Upgrade\r\n')
+  else if (framing.connection !== undefined) at = writeLatin1(out, at, `Connection: ${framing.connection}\r\n`)
+  at = writeLatin1(out, at, '\r\n')
+  return { out, length: at }
+}

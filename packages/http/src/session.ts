@@ -1,0 +1,453 @@
+import { type Expirable, type ProxyError, refusals, ProxyError as Refusal, Timer } from '@sluice/core'
+import {
+  ByteStore,
+  type FramingKind,
+  framingKind,
+  type Link,
+  type LinkHandler,
+  lingeringClose,
+  parseRequestHead,
+  type RequestHead,
+  type ResponseHead,
+} from '@sluice/wire'
+import { type Answer, composeAnswer } from './answer.ts'
+import { BodyReader } from './body-reader.ts'
+import { BodyWriter } from './body-writer.ts'
+import { requestError } from './errors.ts'
+import { HttpExchange } from './exchange.ts'
+import type { BodyReceiver } from './half.ts'
+import type { HttpListener } from './listener.ts'
+import { type Origin, origin } from './request-out.ts'
+import { composeResponse } from './response-out.ts'
+
+/** Where a session stands between its requests. */
+type SessionState =
+  | 'head' // a request's head is awaited or has come in part
+  | 'body' // a request's body is being read
+  | 'response' // the request is complete, its response is not
+  | 'dropping' // the response is complete, the rest of the request is read and dropped
+  | 'ended' // nothing more is read here: the link is closing, or belongs to a tunnel
+
+/** Bytes of later requests that are kept while one is being answered. Beyond it reading stops. */
+const maxHeldBytes = 65_536
+
+/** The rest of a request that is read and dropped so that the connection may live on after an early answer. */
+const maxDroppedBytes = 65_536
+
+/** Room that chunk framing may need beside a body that came in one piece. */
+const chunkRoom = 32
+
+/** Why the client is not read from. */
+const pausedFor = { upstream: 1, store: 2, pipeline: 4 } as const
+
+const dropper: BodyReceiver = { takesChunks: true, body() {}, chunks() {}, bodyEnd() {} }
+
+/** What a session's link was left to. */
+export interface SessionTunnel {
+  /** Says farewell in the words of its protocol. */
+  drain(): void
+  /** Ends at once. */
+  close(): void
+}
+
+/** One client connection that speaks HTTP/1.1: the downstream half of one exchange after another. */
+export class Http1Session implements LinkHandler, Expirable {
+  readonly link: Link
+  readonly listener: HttpListener
+  /** The peer's address. */
+  readonly peer: string
+  /** Whether the peer is a trusted proxy. */
+  readonly trusted: boolean
+  readonly origin: Origin
+  /** Sends the response's body. */
+  readonly download: BodyWriter
+  readonly #own: HttpExchange
+  readonly #timer: Timer
+  readonly #reader = new BodyReader()
+  /** A head that is not complete yet, or requests that came while another one is served. */
+  readonly #held = new ByteStore()
+  #exchange: HttpExchange
+  #state: SessionState = 'head'
+  /** Whether the loop over received bytes is running: then whoever settles need not start it. */
+  #reading = false
+  #pauses = 0
+  #minorVersion = 1
+  #expectsContinue = false
+  /** The connection ends after the response. */
+  #closing = false
+  #tunnel: SessionTunnel | undefined
+  #bytesInBefore = 0
+  #bytesOutBefore = 0
+  /** What was still unsent when the send timeout began. */
+  #unsent = 0
+
+  constructor(listener: HttpListener, link: Link, secure: boolean) {
+    this.listener = listener
+    this.link = link
+    this.peer = link.remoteAddress
+    this.trusted = !listener.trustedProxies.empty && (this.peer === '' || listener.trustedProxies.has(this.peer))
+    this.origin = origin(this.peer, this.trusted, secure ? 'https' : 'http', listener.options.pseudonym)
+    this.download = new BodyWriter(link)
+    this.#own = new HttpExchange(this)
+    this.#exchange = this.#own
+    this.#timer = new Timer(this, listener.wheel)
+    this.#timer.arm(listener.timeouts.headMs)
+  }
+
+  get idle(): boolean {
+    return this.#state === 'head' && this.#held.length === 0
+  }
+
+  // What the client sends.
+
+  onBytes(bytes: Buffer, start: number, end: number): void {
+    if (this.#held.length === 0) {
+      const at = this.#read(bytes, start, end)
+      if (at < end) this.#hold(bytes, at, end)
+      return
+    }
+    this.#hold(bytes, start, end)
+    // A head is parsed anew only when a line of it has been completed, or its bound may have been reached.
+    if (this.#state !== 'head') return
+    if (bytes.subarray(start, end).includes(0x0a) || this.#held.length >= this.listener.limits.maxHeadBytes) {
+      this.#readHeld()
+    }
+  }
+
+  #hold(bytes: Buffer, start: number, end: number): void {
+    if (this.#state === 'ended') return
+    if (this.#held.length === 0 && this.#state === 'head') this.#timer.arm(this.listener.timeouts.headMs)
+    this.#held.write(bytes, start, end)
+    if (this.#state === 'response' && this.#held.length >= maxHeldBytes) this.#pause(pausedFor.pipeline)
+  }
+
+  #readHeld(): void {
+    const held = this.#held.take()
+    const at = this.#read(held, 0, held.length)
+    if (at < held.length) this.#hold(held, at, held.length)
+  }
+
+  /** Reads requests; returns the position after what could be used now. */
+  #read(bytes: Buffer, start: number, end: number): number {
+    this.#reading = true
+    let at = start
+    while (at < end && (this.#state === 'head' || this.#state === 'body' || this.#state === 'dropping')) {
+      const next = this.#state === 'head' ? this.#readHead(bytes, at, end) : this.#readBody(bytes, at, end)
+      if (next === at && this.#state === 'head') break
+      at = next
+    }
+    this.#reading = false
+    return this.#state === 'ended' ? end : at
+  }
+
+  #readHead(bytes: Buffer, start: number, end: number): number {
+    const { head, limits } = this.listener
+    const consumed = parseRequestHead(head, bytes, start, end, limits)
+    if (consumed === 0) return start
+    if (consumed < 0) {
+      this.#closing = true
+      this.#state = 'response'
+      this.#exchange.reject(requestError(consumed))
+      return end
+    }
+    this.#request(head)
+    return start + consumed
+  }
+
+  #request(head: RequestHead): void {
+    const kind = head.chunked ? framingKind.chunked : head.contentLength > 0 ? framingKind.length : framingKind.none
+    this.#minorVersion = head.minorVersion
+    this.#expectsContinue = head.expectContinue
+    this.#closing = this.listener.draining || !head.keepAlive
+    this.#bytesInBefore = this.link.bytesIn
+    this.#bytesOutBefore = this.link.bytesOut
+    this.#reader.begin(kind, head.contentLength)
+    this.#state = this.#reader.done ? 'response' : 'body'
+    if (!this.#reader.done) this.#timer.arm(this.listener.timeouts.bodyMs)
+    this.#exchange = this.#own
+    if (head.upgrade && this.#reader.done) {
+      for (const handler of this.listener.options.upgrades) {
+        if (handler.when(head)) {
+          this.#exchange = handler.start(this)
+          break
+        }
+      }
+    }
+    this.#exchange.request(head, kind, head.contentLength)
+  }
+
+  #readBody(bytes: Buffer, start: number, end: number): number {
+    const exchange = this.#exchange
+    const dropping = this.#state === 'dropping'
+    this.#timer.arm(this.listener.timeouts.bodyMs)
+    const at = this.#reader.read(bytes, start, end, dropping ? dropper : exchange.upload)
+    if (at < 0) {
+      this.#closing = true
+      if (dropping) this.#endSession()
+      else exchange.fail(requestError(at))
+      return end
+    }
+    if (dropping) {
+      if (this.#reader.done) this.#nextRequest()
+      return at
+    }
+    if (this.#reader.done) {
+      this.#state = 'response'
+      exchange.requestEnd()
+    } else {
+      exchange.requestProgress()
+      if (exchange.uploadFull) this.#pause(pausedFor.store)
+    }
+    return at
+  }
+
+  // How much may come.
+
+  #pause(reason: number): void {
+    if (this.#pauses === 0) this.link.pause()
+    this.#pauses |= reason
+  }
+
+  #unpause(reason: number): void {
+    if ((this.#pauses & reason) === 0) return
+    this.#pauses &= ~reason
+    if (this.#pauses !== 0) return
+    if (this.#state === 'body') this.#timer.arm(this.listener.timeouts.bodyMs)
+    this.link.resume()
+  }
+
+  /** The connection to the upstream takes, or does not take, more of the request's body at the moment. */
+  uploadCongested(congested: boolean): void {
+    if (congested) this.#pause(pausedFor.upstream)
+    else this.#unpause(pausedFor.upstream)
+  }
+
+  /** What was stored is on its way. */
+  forwarding(): void {
+    this.#unpause(pausedFor.store)
+  }
+
+  onCongested(): void {
+    this.#unsent = this.link.unsentBytes
+    this.#timer.arm(this.listener.timeouts.sendMs)
+    this.#exchange.downloadCongested(true)
+  }
+
+  onDrain(): void {
+    this.#exchange.downloadCongested(false)
+  }
+
+  // What the client gets.
+
+  /** Passes on an interim response, to clients of HTTP/1.1 only (RFC 9110 §15.2). */
+  sendInformational(head: ResponseHead): void {
+    if (this.#minorVersion === 0) return
+    if (head.status === 100) this.#expectsContinue = false
+    const { out, length } = composeResponse(head, { kind: framingKind.none, connection: undefined, upgrade: false })
+    this.link.write(out, 0, length)
+  }
+
+  /** Passes on the head of a response; of its body, which ends by `kind`, `available` bytes follow in this turn. */
+  sendHead(head: ResponseHead, kind: FramingKind, available: number): void {
+    const known = this.#minorVersion === 1
+    // A body that ends with the connection is re-framed, so that its client can tell an end from a break.
+    const sent =
+      kind === framingKind.none || kind === framingKind.length
+        ? kind
+        : known
+          ? framingKind.chunked
+          : framingKind.untilClose
+    if (sent === framingKind.untilClose) this.#closing = true
+    this.download.kind = sent
+    const { out, length } = composeResponse(head, {
+      kind: sent,
+      connection: this.#connectionOption(),
+      upgrade: head.status === 426,
+    })
+    this.link.write(out, 0, length, available > 0 ? available + (sent === kind ? 0 : chunkRoom) : 0)
+  }
+
+  /** Sends an answer of ours, complete. */
+  sendAnswer(answer: Answer): void {
+    if (!this.#restCanBeDropped()) this.#closing = true
+    this.download.kind = framingKind.length
+    this.link.send(composeAnswer(answer, this.#connectionOption(), this.#exchange.headOnly))
+    this.responseComplete()
+  }
+
+  #connectionOption(): 'close' | 'keep-alive' | undefined {
+    if (this.#closing) return 'close'
+    return this.#minorVersion === 0 ? 'keep-alive' : undefined
+  }
+
+  /** Whether what is missing of the request is worth reading, for the sake of the next one. */
+  #restCanBeDropped(): boolean {
+    if (this.#reader.done) return true
+    // Whoever waits for a 100 may send the body or not: what comes next cannot be told apart.
+    if (this.#expectsContinue || this.#reader.kind !== framingKind.length) return false
+    return this.#reader.remaining <= maxDroppedBytes
+  }
+
+  /** The last byte of the response has been written. */
+  responseComplete(): void {
+    const exchange = this.#exchange
+    if (!this.#closing && !this.#restCanBeDropped()) this.#closing = true
+    if (this.#closing) this.#endSession()
+    exchange.downstreamEnded()
+  }
+
+  /** The response cannot be completed, and the client must not take it for complete. */
+  cut(): void {
+    const exchange = this.#exchange
+    this.#closing = true
+    if (this.download.kind === framingKind.untilClose) {
+      this.#state = 'ended'
+      this.link.reset()
+    } else {
+      this.#endSession()
+    }
+    exchange.downstreamEnded()
+  }
+
+  /** Bytes that the client has sent and got for the present exchange. */
+  countBytes(exchange: HttpExchange): void {
+    exchange.bytesIn = this.link.bytesIn - this.#bytesInBefore
+    exchange.bytesOut = this.link.bytesOut - this.#bytesOutBefore
+  }
+
+  /** The present exchange has settled: the next request may be served. */
+  exchangeSettled(): void {
+    this.#exchange = this.#own
+    if (this.#state === 'ended') return
+    if (!this.#reader.done) {
+      this.#state = 'dropping'
+      this.#pauses = 0
+      this.link.resume()
+      this.#timer.arm(this.listener.timeouts.bodyMs)
+      return
+    }
+    this.#nextRequest()
+  }
+
+  #nextRequest(): void {
+    this.#state = 'head'
+    if (this.listener.draining && this.#held.length === 0) {
+      this.#endSession()
+      return
+    }
+    this.#timer.arm(this.listener.timeouts.keepAliveMs)
+    if (!this.#reading && this.#held.length > 0) this.#readHeld()
+    this.#unpause(pausedFor.pipeline | pausedFor.store | pausedFor.upstream)
+  }
+
+  // How it ends.
+
+  /** FIN after what is written; what still comes is dropped, so that the client reads the answer and not a reset. */
+  #endSession(): void {
+    this.#state = 'ended'
+    this.#held.clear()
+    this.#timer.disarm()
+    lingeringClose(this.link, { closed: () => this.listener.gone(this) })
+  }
+
+  /**
+   * Passes on the 101 that `head` is and leaves the link to a tunnel; returns what the client has sent beyond its
+   * request. The tunnel tells `listener.gone` when the link is closed.
+   */
+  switchProtocols(head: ResponseHead, tunnel: SessionTunnel): Buffer | undefined {
+    const { out, length } = composeResponse(head, { kind: framingKind.none, connection: undefined, upgrade: true })
+    this.link.write(out, 0, length)
+    this.#tunnel = tunnel
+    this.#state = 'ended'
+    this.#timer.disarm()
+    return this.#held.length > 0 ? this.#held.take() : undefined
+  }
+
+  /** Says farewell as soon as no request is under way. */
+  drain(): void {
+    if (this.#tunnel !== undefined) this.#tunnel.drain()
+    else if (this.idle) this.#endSession()
+    else this.#closing = true
+  }
+
+  /** Closes at once; what is under way is told `draining`. */
+  close(): void {
+    if (this.#tunnel !== undefined) this.#tunnel.close()
+    else if (this.#state === 'head' || this.#state === 'dropping') this.link.destroy()
+    else if (this.#state !== 'ended') {
+      this.#closing = true
+      this.#exchange.fail(refusals.draining)
+    }
+  }
+
+  onEnd(): void {
+    switch (this.#state) {
+      case 'response':
+        if (this.listener.options.config.halfClose) {
+          this.#closing = true
+          return
+        }
+        break
+      case 'head':
+      case 'dropping':
+        this.#endSession()
+        return
+      case 'body':
+      case 'ended':
+        break
+    }
+    this.link.destroy()
+  }
+
+  onClose(): void {
+    this.#state = 'ended'
+    this.#timer.disarm()
+    this.#exchange.cancel(refusals.clientGone)
+    this.listener.gone(this)
+  }
+
+  expired(): void {
+    if (this.link.congested) {
+      const { unsentBytes } = this.link
+      if (unsentBytes < this.#unsent) {
+        this.#unsent = unsentBytes
+        this.#timer.arm(this.listener.timeouts.sendMs)
+        return
+      }
+      this.link.reset()
+      return
+    }
+    switch (this.#state) {
+      case 'head':
+        if (this.#held.length === 0) this.link.destroy()
+        else {
+          this.#closing = true
+          this.#state = 'response'
+          this.#held.clear()
+          this.#exchange.reject(tooSlow)
+        }
+        return
+      case 'body':
+        if (this.#pauses !== 0) return
+        this.#closing = true
+        this.#exchange.fail(tooSlow)
+        return
+      case 'dropping':
+        this.#endSession()
+        return
+      case 'response':
+      case 'ended':
+        return
+    }
+  }
+
+  onFault(fault: unknown): void {
+    this.#exchange.fault(fault)
+  }
+
+  fault(fault: unknown): void {
+    this.link.fault(fault)
+  }
+}
+
+const tooSlow: ProxyError = new Refusal('requestTimeout', 'the client took too long to send its request')

@@ -1,0 +1,119 @@
+import { HttpExchange, type Http1Session, type SessionTunnel } from '@sluice/http'
+import { type Connection, ProxyError, refusals, Timer } from '@sluice/core'
+import { fieldId, type LinkError, type ResponseHead, type TunnelOwner, type TunnelSide } from '@sluice/wire'
+import { WebSocketTunnel } from './tunnel.ts'
+
+/** Without a byte either way, in milliseconds. Default: 3_600_000. */
+const defaultIdleMs = 3_600_000
+
+/** How long a drained session may wait for a frame to end and for the peer's close frame, in milliseconds. */
+const farewellMs = 5_000
+
+/** One WebSocket session: begins as an HTTP request, and after the upstream's 101 is a tunnel. */
+export class WebSocketExchange extends HttpExchange implements TunnelOwner, SessionTunnel {
+  #tunnel: WebSocketTunnel | undefined
+  #idle: Timer | undefined
+  #idleMs = defaultIdleMs
+  #drained = false
+
+  constructor(session: Http1Session) {
+    super(session)
+  }
+
+  override get protocol(): string {
+    return 'websocket'
+  }
+
+  override get upgrade(): string {
+    return 'websocket'
+  }
+
+  /** The upstream agrees: from here on frames pass both ways. */
+  override switchProtocols(
+    head: ResponseHead,
+    rest: { buf: Buffer; start: number; end: number },
+  ): ProxyError | undefined {
+    const agreed = head.indexOf(fieldId.upgrade)
+    if (!head.connectionUpgrade || agreed < 0 || !head.valueIs(agreed, 'websocket')) {
+      return new ProxyError('upstreamInvalid', 'the upstream changes to another protocol than WebSocket', {
+        progress: 'requestSent',
+      })
+    }
+    const { session, http1 } = this
+    this.statusCode = 101
+    this.responseBegun = true
+    this.firstByteAt = this.runtime.clock()
+    this.endpoint!.health.answered(101)
+    const early = session.switchProtocols(head, this)
+    http1.detach()
+    this.#tunnel = new WebSocketTunnel(session.link, http1.link, this)
+    if (rest.end > rest.start) this.#tunnel.relay('upstream', session.link, rest.buf, rest.start, rest.end)
+    if (early !== undefined) this.#tunnel.relay('downstream', http1.link, early, 0, early.length)
+    this.#idleMs = Math.min(
+      session.listener.timeouts.idleMs,
+      this.route?.upstream?.config.timeouts.idleMs ?? defaultIdleMs,
+    )
+    this.#idle = new Timer(this, this.runtime.wheelFor(this.#idleMs))
+    this.#idle.arm(this.#idleMs)
+    return undefined
+  }
+
+  passed(): void {
+    if (!this.#drained) this.#idle!.arm(this.#idleMs)
+  }
+
+  sideClosed(side: TunnelSide, error: LinkError | undefined): void {
+    if (error !== undefined && this.reason === 'ok') {
+      this.reason = side === 'upstream' ? 'upstreamReset' : 'clientGone'
+    }
+    if (side === 'upstream') {
+      const { connection } = this
+      connection?.pool.gone(connection)
+      this.upstreamEnded(false)
+    } else {
+      this.session.listener.gone(this.session)
+      this.downstreamEnded()
+    }
+  }
+
+  override expired(timer: Timer): void {
+    if (timer !== this.#idle) {
+      super.expired(timer)
+      return
+    }
+    if (this.reason === 'ok') this.reason = this.#drained ? 'draining' : 'idleTimeout'
+    this.#tunnel!.close()
+  }
+
+  /** Sends a close frame (1001, RFC 6455 §7.4.1) both ways as soon as a frame ends there. */
+  drain(): void {
+    if (this.#drained || this.#tunnel === undefined) return
+    this.#drained = true
+    this.#tunnel.sayGoodbye(refusals.draining.answer.websocket!)
+    this.#idle!.arm(farewellMs)
+  }
+
+  /** Ends at once, at the drain's deadline. */
+  close(): void {
+    if (this.reason === 'ok') this.reason = 'draining'
+    this.#tunnel?.close()
+  }
+
+  protected override abort(connection: Connection): void {
+    if (this.#tunnel === undefined) super.abort(connection)
+    else this.#tunnel.upstream.reset()
+  }
+
+  protected override refuse(error: ProxyError): void {
+    if (this.#tunnel === undefined) super.refuse(error)
+    else {
+      this.#tunnel.close()
+      this.downstreamEnded()
+    }
+  }
+
+  protected override settled(): void {
+    this.#idle?.disarm()
+    super.settled()
+  }
+}

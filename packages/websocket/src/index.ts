@@ -1,0 +1,2 @@
+export { webSocketUpgrade } from './handler.ts'
+export { WebSocketExchange } from './exchange.ts'

@@ -1,0 +1,3 @@
+export * from './http1/index.ts'
+export * from './link/index.ts'
+export * from './websocket/index.ts'

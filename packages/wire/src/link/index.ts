@@ -1,0 +1,8 @@
+export { type Accept, Acceptor, type AcceptTls, type Bind } from './accept.ts'
+export { ByteStore } from './byte-store.ts'
+export { type ConnectTarget, type ConnectTls, connectLink } from './connect.ts'
+export { type ConnectingHandler, congestedBytes, Link, type LinkHandler } from './link.ts'
+export { LinkError, type LinkErrorKind } from './link-error.ts'
+export { lingeringClose } from './linger.ts'
+export { testLinks } from './self-test.ts'
+export { Tunnel, type TunnelOwner, type TunnelSide } from './tunnel.ts'

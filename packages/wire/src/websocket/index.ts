@@ -1,0 +1,2 @@
+export { encodeCloseFrame } from './close-frame.ts'
+export { FrameFollower, opcode } from './frame-follower.ts'

@@ -1,0 +1,64 @@
+// npm test: type-check, lint, format check and the test suite. `--soak` runs the suite at full size,
+// `--check` only the static checks, `--node N` the suite on another Node version. Further words go to mocha.
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { pinnedNode, run, sourceCondition } from './node.mjs'
+import { root, setup } from './setup.mjs'
+
+const args = process.argv.slice(2)
+const take = (flag) => {
+  const at = args.indexOf(flag)
+  if (at < 0) return false
+  args.splice(at, 1)
+  return true
+}
+
+function nodeOfVersion(version) {
+  // The npm package `node` of another version, run through npx, tells where its binary is.
+  const found = spawnSync('npx', ['--yes', '-p', `node@${version}`, 'node', '-p', 'process.execPath'], {
+    encoding: 'utf8',
+  })
+  if (found.status !== 0) throw new Error(`Node ${version} could not be fetched: ${found.stderr}`)
+  return found.stdout.trim()
+}
+
+setup()
+const soak = take('--soak')
+const onlyCheck = take('--check')
+const conformance = take('--conformance')
+let node = pinnedNode
+if (take('--node')) node = nodeOfVersion(args.shift() ?? '22')
+
+const bin = (...path) => join(root, 'node_modules', ...path)
+const steps = [
+  ['type-check', [bin('typescript', 'bin', 'tsc'), '-p', '.']],
+  ['lint', [bin('oxlint', 'bin', 'oxlint'), '--type-aware', '--deny-warnings', '--quiet']],
+  ['format', [bin('@biomejs', 'biome', 'bin', 'biome'), 'format', '.']],
+]
+const testing = args.length > 0 || conformance || soak
+if (!testing || onlyCheck) {
+  for (const [name, command] of steps) {
+    const started = Date.now()
+    const code = await run(command, { env: { ...process.env, PATH: `${bin('.bin')}:${process.env.PATH}` } })
+    if (code !== 0) {
+      console.error(`${name}: failed`)
+      process.exit(1)
+    }
+    console.error(`${name}: ok (${((Date.now() - started) / 1000).toFixed(1)} s)`)
+  }
+}
+if (onlyCheck) process.exit(0)
+
+const env = { ...process.env }
+if (soak) env.SLUICE_SCALE = 'soak'
+const named = args.some((word) => existsSync(join(root, word)) || word.includes('*'))
+const files = named
+  ? []
+  : conformance
+    ? ['test/conformance/**/*.test.ts']
+    : ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts']
+const mocha = bin('mocha', 'bin', 'mocha.js')
+process.exit(
+  await run(['--throw-deprecation', '--expose-gc', sourceCondition, mocha, ...files, ...args], { node, env }),
+)
