@@ -113,6 +113,7 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
   /** Starts a new unit; its way is not known yet. */
   protected open(): void {
     this.state = 'matching'
+    this.runtime.exchanges++
     this.reason = 'ok'
     this.route = undefined
     this.endpoint = undefined
@@ -340,6 +341,7 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
   #settle(): void {
     if (this.state === 'done') return
     this.state = 'done'
+    this.runtime.exchanges--
     this.epoch++
     this.endedAt = this.runtime.clock()
     this.#upstreamPermit.release()

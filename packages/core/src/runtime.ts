@@ -18,6 +18,8 @@ export class Runtime {
   readonly fine: TimerWheel
   /** Idle timeouts, to 1 s. */
   readonly coarse: TimerWheel
+  /** Units under way. */
+  exchanges = 0
   readonly #accountants: Accountant[] = []
   readonly #faulted: (fault: unknown) => void
 

@@ -97,6 +97,17 @@ export class Endpoint implements Room {
     this.health.failed(error)
   }
 
+  /** Its connections of all protocols, by state. */
+  connectionStates(): { connecting: number; idle: number; busy: number } {
+    let connecting = 0
+    let idle = 0
+    for (const pool of this.#pools.values()) {
+      connecting += pool.connecting
+      idle += pool.idle
+    }
+    return { connecting, idle, busy: this.#connections - connecting - idle }
+  }
+
   close(which: 'idle' | 'all'): void {
     for (const pool of this.#pools.values()) pool.close(which)
   }

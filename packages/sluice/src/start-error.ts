@@ -1,0 +1,11 @@
+/** Why a proxy cannot start: a message for people, of one line or one line for each mistake, that needs no stack. */
+export class StartError extends Error {
+  /** What the command exits with: 2 for a bad configuration or usage, 1 for the rest. */
+  readonly exitCode: 1 | 2
+
+  constructor(message: string, exitCode: 1 | 2) {
+    super(message)
+    this.name = 'StartError'
+    this.exitCode = exitCode
+  }
+}
