@@ -85,9 +85,11 @@ export class Http1Connection extends Connection implements ConnectingHandler, Ex
 
   idled(): void {
     this.#timer.arm(this.#idleTimeoutMs)
+    this.idleUntil = this.#timer.deadline
   }
 
   close(): void {
+    this.pool.retire(this)
     this.link.destroy()
   }
 

@@ -43,6 +43,7 @@ export class TcpConnection extends Connection implements ConnectingHandler, Expi
   }
 
   close(): void {
+    this.pool.retire(this)
     this.link.destroy()
   }
 

@@ -7,6 +7,7 @@ export type ConnectionState =
   | 'connecting'
   | 'idle' // open, carrying nothing
   | 'leased' // open, carrying at least one exchange
+  | 'closing' // taken out of the pool, its socket not closed yet
   | 'closed'
 
 /** Who waits for a connection of a pool. */
@@ -33,6 +34,8 @@ export abstract class Connection {
   carrying = 0
   /** Exchanges it was leased to so far. Above one, its peer may have closed it unseen. */
   leases = 0
+  /** Until when it may be leased again, in the clock's milliseconds: its peer may close it soon after. */
+  idleUntil = Infinity
   newerIdle: Connection | undefined
   olderIdle: Connection | undefined
 
@@ -45,6 +48,6 @@ export abstract class Connection {
   abstract readonly reusable: boolean
   /** It carries nothing from now on, until it is leased again. */
   abstract idled(): void
-  /** Closes at once. `gone` follows when the socket is closed. */
+  /** Closes at once: `retire`, and `gone` when the socket is closed. */
   abstract close(): void
 }

@@ -55,13 +55,15 @@ export class Pool {
   /** Leases a connection: at once when one is idle, else when one stands. */
   lease(lessee: Lessee): void {
     const connection = this.#newestIdle
-    if (connection === undefined) {
-      this.#lessees.add(lessee)
-      this.connectAsNeeded()
-    } else {
+    if (connection !== undefined && connection.idleUntil > this.endpoint.upstream.runtime.clock()) {
       this.#unlinkIdle(connection)
       this.#lend(connection, lessee)
+      return
     }
+    // When the newest is too old all are; the timers that close them are only that exact.
+    while (this.closeOldestIdle());
+    this.#lessees.add(lessee)
+    this.connectAsNeeded()
   }
 
   /** Whoever waits for a connection wants it no more. A connect in progress goes on, for the next one. */
@@ -119,6 +121,13 @@ export class Pool {
     this.#offer(connection)
   }
 
+  /** The connection is about to be closed: from now on nobody may lease it, though its socket lives on for a moment. */
+  retire(connection: Connection): void {
+    if (connection.state !== 'idle') return
+    this.#unlinkIdle(connection)
+    connection.state = 'closing'
+  }
+
   /** The connection's socket is closed, whoever closed it. */
   gone(connection: Connection): void {
     if (connection.state === 'closed') return
@@ -133,6 +142,7 @@ export class Pool {
   closeOldestIdle(): boolean {
     const oldest = this.#oldestIdle
     if (oldest === undefined) return false
+    this.retire(oldest)
     oldest.close()
     return true
   }
@@ -161,10 +171,10 @@ export class Pool {
   }
 
   #offer(connection: Connection): void {
-    const [lessee] = this.#lessees
-    if (lessee !== undefined) {
-      this.#lessees.delete(lessee)
-      this.#lend(connection, lessee)
+    if (this.#lessees.size > 0) {
+      const [lessee] = this.#lessees
+      this.#lessees.delete(lessee!)
+      this.#lend(connection, lessee!)
     } else if (connection.state === 'idle') {
       this.#linkIdle(connection)
       connection.idled()
