@@ -52,6 +52,8 @@ export class HttpExchange extends Exchange implements Head {
   #sentPath: string | undefined
   /** The whole request as it goes up, as far as it is stored: what a repetition sends. */
   #outgoing: Buffer[] | undefined
+  /** The answer of a route without an upstream, when it has to wait. */
+  #ownAnswer: Answer | undefined
   /** Request bytes have gone up without being stored. */
   #streamed = false
 
@@ -134,6 +136,7 @@ export class HttpExchange extends Exchange implements Head {
     this.#path = undefined
     this.#sentPath = undefined
     this.#outgoing = undefined
+    this.#ownAnswer = undefined
     this.#streamed = false
     this.#stored.clear()
     this.upload.sink = this.#stored
@@ -224,7 +227,13 @@ export class HttpExchange extends Exchange implements Head {
   }
 
   protected retain(): void {
-    this.#outgoing ??= [this.#composeHead(0)]
+    if (this.route!.upstream === undefined) this.#ownAnswer ??= this.#composeAnswer()
+    else this.#outgoing ??= [this.#composeHead(0)]
+  }
+
+  /** The turn ends before the body does: a request that is not on its way yet needs its head later. */
+  bodyAwaited(): void {
+    if (this.state === 'matching') this.retain()
   }
 
   #composeHead(more: number): Buffer {
@@ -321,15 +330,17 @@ export class HttpExchange extends Exchange implements Head {
   // Answers of our own.
 
   protected answer(): void {
-    const { answer } = this.route as HttpRoute
-    if (answer === undefined) throw new Error('a route without an upstream has no answer')
-    const own: Answer =
-      answer.kind === 'respond'
-        ? answer
-        : { status: answer.status, headers: [['Location', this.#location(answer.to)]], body: Buffer.alloc(0) }
+    const own = this.#ownAnswer ?? this.#composeAnswer()
     this.statusCode = own.status
     this.responseBegun = true
     this.session.sendAnswer(own)
+  }
+
+  #composeAnswer(): Answer {
+    const { answer } = this.route as HttpRoute
+    if (answer === undefined) throw new Error('a route without an upstream has no answer')
+    if (answer.kind === 'respond') return answer
+    return { status: answer.status, headers: [['Location', this.#location(answer.to)]], body: Buffer.alloc(0) }
   }
 
   #location(template: string): string {

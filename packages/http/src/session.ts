@@ -137,6 +137,7 @@ export class Http1Session implements LinkHandler, Expirable {
       at = next
     }
     this.#reading = false
+    if (this.#state === 'body') this.#exchange.bodyAwaited()
     return this.#state === 'ended' ? end : at
   }
 
@@ -336,8 +337,9 @@ export class Http1Session implements LinkHandler, Expirable {
       return
     }
     this.#timer.arm(this.listener.timeouts.keepAliveMs)
-    if (!this.#reading && this.#held.length > 0) this.#readHeld()
+    // Before what is held: the next request may have to stop the reading again, or more would be held with each one.
     this.#unpause(pausedFor.pipeline | pausedFor.store | pausedFor.upstream)
+    if (!this.#reading && this.#held.length > 0) this.#readHeld()
   }
 
   // How it ends.
