@@ -5,6 +5,7 @@ import { formatAddress, parseBind, type BindAddress } from './address.ts'
 import { checkUpstream, checkUpstreamReference } from './check-upstream.ts'
 import type { ConfigPath } from './config-error.ts'
 import { checkAnswerFieldName, checkFieldName, checkPrefix } from './http-text.ts'
+import { isLoopback } from '../routing/ip-address.ts'
 import { isName, routeId } from './identity.ts'
 import type { Finding } from './issue.ts'
 import { nearestHint } from './nearest.ts'
@@ -25,7 +26,10 @@ export function checkReferences(data: unknown): Finding[] {
     report(['listeners'], 'There is no listener.')
   }
   const binds = new Map<string, string>()
-  for (const bind of listOf(record(root['admin'])['bind'])) claimBind(bind, 'admin', ['admin', 'bind'], binds, report)
+  for (const bind of listOf(record(root['admin'])['bind'])) {
+    claimBind(bind, 'admin', ['admin', 'bind'], binds, report)
+    checkAdminBind(bind, report)
+  }
   for (const [name, listener] of Object.entries(record(root['listeners']))) {
     if (isObject(listener)) checkListener(name, listener, { root, binds, report })
   }
@@ -230,6 +234,14 @@ function claimBind(bind: unknown, owner: string, path: ConfigPath, binds: Map<st
   const other = binds.get(place)
   if (other !== undefined) report(path, `The bind \`${String(bind)}\` belongs to \`${other}\` already.`)
   else binds.set(place, owner)
+}
+
+/** Whoever reaches the admin listener may drain the proxy, so nobody else than this machine does. */
+function checkAdminBind(bind: unknown, report: Report): void {
+  const parsed = typeof bind === 'string' ? parseBind(bind) : undefined
+  if (parsed === undefined || isProblem(parsed) || 'path' in parsed || isLoopback(parsed.host)) return
+  const hint = `Write 127.0.0.1:${parsed.port}, or a unix socket such as unix:/run/sluice.sock.`
+  report(['admin', 'bind'], `The admin bind \`${String(bind)}\` must be an address of this machine alone.`, hint)
 }
 
 /** Every way to say "all addresses" is one place: the system lets nobody bind two of them. */

@@ -9,8 +9,14 @@ import { schema, type CheckedInput, type ConfigInput } from './schema.ts'
 
 /** A configuration, or everything that is wrong with it. */
 export type ConfigResult =
-  | { readonly config: Config; readonly errors?: undefined }
+  | { readonly config: Config; readonly errors?: undefined; readonly locate: Locate }
   | { readonly config?: undefined; readonly errors: readonly ConfigError[] }
+
+/**
+ * Where the value at a path stands, or of the nearest thing above it; undefined for a configuration that was an object.
+ * For whoever meets a mistake later than the check, such as a port in use.
+ */
+export type Locate = (path: ConfigPath) => Position | undefined
 
 /** What belongs to a text besides its characters. */
 export interface ParseOptions {
@@ -47,7 +53,7 @@ export function parseConfig(text: string, options: ParseOptions = {}): ConfigRes
   for (const { path, at, message, hint } of findings)
     errors.push(errorAt(document.locate(path, at), path, message, hint))
   if (input === undefined || errors.length > 0) return { errors: inOrder(errors) }
-  return { config: normalise(input, baseDir) }
+  return { config: normalise(input, baseDir), locate: (path) => document.locate(path, 'value') }
 }
 
 /** Checks a configuration written in TypeScript. Nothing is taken from the environment, and errors have no position. */
@@ -56,7 +62,9 @@ export function parseConfigObject(
   options: { readonly baseDir?: string | undefined } = {},
 ): ConfigResult {
   const { input, findings } = check(object, undefined)
-  if (input !== undefined && findings.length === 0) return { config: normalise(input, options.baseDir) }
+  if (input !== undefined && findings.length === 0) {
+    return { config: normalise(input, options.baseDir), locate: () => undefined }
+  }
   const nowhere = { file: undefined, line: undefined, column: undefined, sourceLine: undefined }
   return { errors: findings.map(({ path, message, hint }) => ({ ...nowhere, path: formatPath(path), message, hint })) }
 }

@@ -23,6 +23,13 @@ export function parseIpAddress(text: string): IpAddress | undefined {
   return value >> 32n === 0xffffn ? { version: 4, value: value & 0xffffffffn } : { version: 6, value }
 }
 
+/** Whether a host (a name, or an IP literal without brackets) is this machine alone. */
+export function isLoopback(host: string): boolean {
+  const address = parseIpAddress(host)
+  if (address === undefined) return host.toLowerCase() === 'localhost'
+  return address.version === 4 ? address.value >> 24n === 127n : address.value === 1n
+}
+
 function parseOctets(text: string): number | undefined {
   const parts = text.split('.', 5)
   if (parts.length !== 4) return undefined

@@ -140,8 +140,13 @@ describe('checkReferences', () => {
     ],
     [
       'a listener on the bind of admin',
-      'admin: { bind: "h:1" }\nlisteners:\n  a: { bind: "H:1", protocol: tcp, upstream: "tcp://a:1" }',
-      '3:14 listeners.a.bind: The bind `H:1` belongs to `admin` already.',
+      'admin: { bind: "localhost:1" }\nlisteners:\n  a: { bind: "LOCALHOST:1", protocol: tcp, upstream: "tcp://a:1" }',
+      '3:14 listeners.a.bind: The bind `LOCALHOST:1` belongs to `admin` already.',
+    ],
+    [
+      'an admin bind that other machines reach',
+      'admin: { bind: ":1" }\nlisteners:\n  a: { bind: ":2", protocol: tcp, upstream: "tcp://a:1" }',
+      '1:16 admin.bind: The admin bind `:1` must be an address of this machine alone.',
     ],
     [
       'a name that is none',

@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net'
 import { expect } from 'chai'
 import { describe, it } from 'mocha'
-import { parseIpAddress, parseNetwork } from '../../src/routing/ip-address.ts'
+import { isLoopback, parseIpAddress, parseNetwork } from '../../src/routing/ip-address.ts'
 
 describe('parseIpAddress', () => {
   it('agrees with Node on what is an address', () => {
@@ -78,5 +78,16 @@ describe('parseNetwork', () => {
       expect(parseNetwork(text), text).to.be.a('string')
     }
     expect(parseNetwork('::ffff:10.0.0.0/104')).to.deep.equal(parseNetwork('10.0.0.0/8'))
+  })
+})
+
+describe('isLoopback', () => {
+  it('is true of what only this machine reaches', () => {
+    for (const host of ['127.0.0.1', '127.255.0.9', '::1', '::ffff:127.0.0.1', 'localhost', 'LOCALHOST']) {
+      expect(isLoopback(host), host).to.equal(true)
+    }
+    for (const host of ['', '0.0.0.0', '::', '128.0.0.1', '10.0.0.1', '::2', 'localhost.example', '127.0.0']) {
+      expect(isLoopback(host), host).to.equal(false)
+    }
   })
 })
