@@ -71,7 +71,11 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
   #stage = 0
   #queueTimer: Timer | undefined
   #pool: Pool | undefined
+  /** The time of the present step: read once, for as long as the unit goes on synchronously. */
+  #now = 0
   #leasedAt = 0
+  /** Inside the call that asks the pool: a connection that comes now was idle. */
+  #leasing = false
   #spentBudget = false
   /** Whether the client still expects something, and whether the upstream half is still open. */
   #downstreamOpen = false
@@ -129,9 +133,10 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
     this.#stage = 0
   }
 
-  /** Sends the unit on its way. */
-  protected begin(route: Route): void {
+  /** Sends the unit on its way. `now`: the clock's milliseconds, when they are known. */
+  protected begin(route: Route, now: number = this.runtime.clock()): void {
     this.route = route
+    this.#now = now
     this.#admit()
   }
 
@@ -149,6 +154,7 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
       return
     }
     if (this.route!.upstream === undefined) {
+      this.#queueTimer?.disarm()
       this.state = 'forwarding'
       this.answer()
     } else {
@@ -180,7 +186,8 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
   }
 
   protected override granted(): void {
-    this.waitedMs += this.runtime.clock() - this.waitingSince
+    this.#now = this.runtime.clock()
+    this.waitedMs += this.#now - this.waitingSince
     this.#stage++
     this.#admit()
   }
@@ -203,20 +210,27 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
     this.state = 'connecting'
     this.attempts++
     this.endpoint = this.#upstreamPermit.room as Endpoint
-    this.#leasedAt = this.runtime.clock()
+    this.#leasedAt = this.#now
     this.#pool = this.endpoint.pool(this.connector)
-    this.#pool.lease(this)
+    this.#leasing = true
+    this.#pool.lease(this, this.#leasedAt)
+    this.#leasing = false
     if (this.state === 'connecting') this.retain()
   }
 
   /** The pool has a connection for this unit. */
   connected(connection: Connection): void {
-    this.connectMs += this.runtime.clock() - this.#leasedAt
+    if (!this.#leasing) this.connectMs += this.runtime.clock() - this.#leasedAt
     this.connection = connection
     this.#upstreamOpen = true
     if (this.state === 'connecting') {
       this.state = 'forwarding'
-      this.forward(connection)
+      try {
+        this.forward(connection)
+      } catch (fault) {
+        // The caller may be serving another unit, whose connection this was: it must not pay for this one.
+        this.fault(fault)
+      }
     } else {
       // The unit was cut while a connection was made for it alone.
       this.abort(connection)
@@ -267,6 +281,8 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
       upstream.config.retries,
     )
     if (verdict === 'no') {
+      // No connect is under way any more that `fail` would have to wait for.
+      this.state = 'forwarding'
       this.fail(error)
       return
     }
@@ -275,6 +291,7 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
       upstream.retrying++
     }
     upstream.move(this.#upstreamPermit)
+    this.#now = this.runtime.clock()
     this.#lease()
   }
 
@@ -311,8 +328,10 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
     this.#leaveQueue()
     if (this.reason === 'ok') this.reason = error.code
     this.#downstreamOpen = false
+    const { epoch } = this
     this.#cutUpstream()
-    if (!this.#upstreamOpen) this.#settle()
+    // The upstream half may have closed in that very call, and the object may serve the next unit already.
+    if (epoch === this.epoch && !this.#upstreamOpen) this.#settle()
   }
 
   #cutUpstream(): void {
@@ -335,7 +354,13 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
     this.runtime.faulted(fault)
     if (this.state === 'done') return
     this.reason = 'internal'
-    this.fail(new ProxyError('internal', String(fault), { cause: fault }))
+    try {
+      this.fail(new ProxyError('internal', String(fault), { cause: fault }))
+    } catch (again) {
+      // Not even saying so works: the client hears nothing, but what the unit holds comes back.
+      this.runtime.faulted(again)
+      this.cancel(refusals.clientGone)
+    }
   }
 
   #settle(): void {

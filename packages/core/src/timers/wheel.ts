@@ -52,11 +52,11 @@ export class Timer extends Place {
     return this.tick >= 0
   }
 
-  /** Expires in `delayMs`; an earlier deadline is forgotten. Infinity disarms. */
-  arm(delayMs: number): void {
-    if (delayMs === Infinity) return this.disarm()
+  /** Expires `delayMs` after `now`; an earlier deadline is forgotten. Infinity disarms. */
+  arm(delayMs: number, now: number = this.wheel.clock()): void {
     const { wheel } = this
-    this.deadline = wheel.clock() + delayMs
+    this.deadline = now + delayMs
+    if (delayMs === Infinity) return this.disarm()
     if (this.tick >= 0) {
       if (this.tick * wheel.tickMs <= this.deadline) return
       wheel.remove(this)

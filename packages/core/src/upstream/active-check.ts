@@ -43,7 +43,13 @@ export class ActiveCheck implements Expirable {
       return
     }
     this.#timer.arm(this.#options.timeoutMs)
-    this.#giveUp = this.#probe(this.#endpoint, this.#options, (failure) => this.#answered(failure))
+    let answered = false
+    const giveUp = this.#probe(this.#endpoint, this.#options, (failure) => {
+      answered = true
+      this.#answered(failure)
+    })
+    // A probe may know its answer at once.
+    if (!answered) this.#giveUp = giveUp
   }
 
   fault(fault: unknown): void {

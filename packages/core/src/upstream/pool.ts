@@ -52,10 +52,10 @@ export class Pool {
     return this.#connections.size
   }
 
-  /** Leases a connection: at once when one is idle, else when one stands. */
-  lease(lessee: Lessee): void {
+  /** Leases a connection: at once when one is idle, else when one stands. `now`: the clock's milliseconds. */
+  lease(lessee: Lessee, now: number): void {
     const connection = this.#newestIdle
-    if (connection !== undefined && connection.idleUntil > this.endpoint.upstream.runtime.clock()) {
+    if (connection !== undefined && connection.idleUntil > now) {
       this.#unlinkIdle(connection)
       this.#lend(connection, lessee)
       return
@@ -94,16 +94,13 @@ export class Pool {
       this.#connect(next)
       return
     }
-    this.endpoint.dropConnection()
     this.endpoint.failed(error)
-    // While as many connects are under way as there are lessees, nobody needs to hear of this failure.
-    if (this.#lessees.size > this.#connecting) {
-      const [oldest] = this.#lessees
-      if (oldest !== undefined) {
-        this.#lessees.delete(oldest)
-        oldest.connectFailed(error)
-      }
-    }
+    // While as many connects are under way as there are lessees, nobody needs to hear of this failure. Whoever does is
+    // taken out first: the room that came free would else be used to connect for it again, for ever.
+    const [oldest] = this.#lessees.size > this.#connecting ? this.#lessees : []
+    if (oldest !== undefined) this.#lessees.delete(oldest)
+    this.endpoint.dropConnection()
+    oldest?.connectFailed(error)
   }
 
   /**
@@ -178,7 +175,8 @@ export class Pool {
     } else if (connection.state === 'idle') {
       this.#linkIdle(connection)
       connection.idled()
-      if (this.#idle > this.options.maxIdle) this.#oldestIdle!.close()
+      if (this.#idle > this.options.maxIdle) this.closeOldestIdle()
+      else this.endpoint.idled(this)
     }
   }
 
