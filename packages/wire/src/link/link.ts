@@ -20,6 +20,9 @@ export interface LinkHandler {
   onFault(fault: unknown): void
 }
 
+/** How long what is queued may take to leave, once nothing more comes, in milliseconds. */
+const flushMs = 2_000
+
 /** Queued bytes from which on a link reports congestion. */
 export const congestedBytes = 65_536
 
@@ -232,11 +235,19 @@ export class Link implements Flushable {
     if (this.#socket.writable) this.#socket.end()
   }
 
-  /** Sends FIN after everything written, and closes then: what the peer still sends is not waited for. */
+  /**
+   * Sends FIN after everything written, and closes then: what the peer still sends is not waited for. A peer that has
+   * not taken everything after two seconds is reset.
+   */
   destroyAfterFlush(): void {
     if (this.#closed) return
     if (this.#pending !== undefined) this.flush()
     this.#ending = true
+    if (this.#socket.writableLength > 0) {
+      // A peer that reads no more would keep the socket, and whatever is counted with it, for ever.
+      const timer = setTimeout(() => this.reset(), flushMs)
+      this.#socket.once('close', () => clearTimeout(timer))
+    }
     this.#socket.destroySoon()
   }
 
@@ -253,9 +264,10 @@ export class Link implements Flushable {
     this.#dropPending()
     this.#ending = true
     if (this.#closed || this.#socket.destroyed) return
-    if (this.#raw.connecting || (this.#tls && this.#raw === this.#socket)) {
+    if (this.#raw.connecting || (this.#tls && this.#raw === this.#socket) || !resettable(this.#raw)) {
       // Under TLS of our own making the socket beneath cannot be reached; without close_notify the peer sees a cut.
-      this.#socket.destroy()
+      // Unix sockets know no RST.
+      this.destroy()
       return
     }
     this.#raw.resetAndDestroy()
@@ -345,6 +357,10 @@ function leaveTurnSafely(link: Link): void {
   } catch (fault) {
     link.fault(fault)
   }
+}
+
+function resettable(socket: Socket): boolean {
+  return (socket as unknown as { _handle?: { reset?: unknown } | null })._handle?.reset !== undefined
 }
 
 /** Called early when the kernel took all, and again by the write's callback: the second call finds nothing. */
