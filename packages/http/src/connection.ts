@@ -183,11 +183,11 @@ export class Http1Connection extends Connection implements ConnectingHandler, Ex
       keepAliveTimeoutMs < 0
         ? this.pool.options.idleTimeoutMs
         : Math.min(this.pool.options.idleTimeoutMs, Math.max(0, keepAliveTimeoutMs - keepAliveMarginMs))
-    this.#timer.arm(this.#idleMs)
     this.#reader.begin(kind, head.contentLength)
     exchange.responseHead(head, kind, this.#reader.done ? 0 : end - start)
     if (this.#reader.done) this.#responseEnd(end - start)
     else if (start < end) this.#readBody(bytes, start, end)
+    if (this.#exchange !== undefined && !this.#reader.done) this.#timer.arm(this.#idleMs)
   }
 
   #readBody(bytes: Buffer, start: number, end: number): void {
@@ -258,6 +258,11 @@ export class Http1Connection extends Connection implements ConnectingHandler, Ex
   expired(): void {
     if (this.state === 'idle') {
       this.close()
+      return
+    }
+    if (this.link.paused) {
+      // It is the client that takes nothing; the listener's timeouts judge it.
+      this.#timer.arm(this.#idleMs)
       return
     }
     this.#failure ??= this.#timeout()

@@ -3,6 +3,7 @@ import {
   ByteStore,
   type FramingKind,
   framingKind,
+  hurryLingering,
   type Link,
   type LinkHandler,
   lingeringClose,
@@ -75,6 +76,8 @@ export class Http1Session implements LinkHandler, Expirable {
   #expectsContinue = false
   /** The connection ends after the response. */
   #closing = false
+  /** The client has sent its FIN and still waits (`halfClose`). */
+  #halfClosed = false
   #tunnel: SessionTunnel | undefined
   #bytesInBefore = 0
   #bytesOutBefore = 0
@@ -125,6 +128,7 @@ export class Http1Session implements LinkHandler, Expirable {
     const held = this.#held.take()
     const at = this.#read(held, 0, held.length)
     if (at < held.length) this.#hold(held, at, held.length)
+    if (this.#halfClosed && this.#state === 'head') this.#endSession()
   }
 
   /** Reads requests; returns the position after what could be used now. */
@@ -235,6 +239,10 @@ export class Http1Session implements LinkHandler, Expirable {
   }
 
   onDrain(): void {
+    // The timer was taken for the sending; whatever it guarded before it guards again.
+    if (this.#state === 'head') {
+      this.#timer.arm(this.idle ? this.listener.timeouts.keepAliveMs : this.listener.timeouts.headMs)
+    } else if (this.#state !== 'ended') this.#timer.arm(this.listener.timeouts.bodyMs)
     this.#exchange.downloadCongested(false)
   }
 
@@ -258,7 +266,8 @@ export class Http1Session implements LinkHandler, Expirable {
         : known
           ? framingKind.chunked
           : framingKind.untilClose
-    if (sent === framingKind.untilClose) this.#closing = true
+    // An early answer to a request whose rest is not worth reading: the client hears in time that it is the last one.
+    if (sent === framingKind.untilClose || !this.#restCanBeDropped()) this.#closing = true
     this.download.kind = sent
     const { out, length } = composeResponse(head, {
       kind: sent,
@@ -318,6 +327,7 @@ export class Http1Session implements LinkHandler, Expirable {
 
   /** The present exchange has settled: the next request may be served. */
   exchangeSettled(): void {
+    const { endedAt } = this.#exchange
     this.#exchange = this.#own
     if (this.#state === 'ended') return
     if (!this.#reader.done) {
@@ -327,16 +337,16 @@ export class Http1Session implements LinkHandler, Expirable {
       this.#timer.arm(this.listener.timeouts.bodyMs)
       return
     }
-    this.#nextRequest()
+    this.#nextRequest(endedAt)
   }
 
-  #nextRequest(): void {
+  #nextRequest(now?: number): void {
     this.#state = 'head'
-    if (this.listener.draining && this.#held.length === 0) {
+    if ((this.listener.draining || (this.#halfClosed && !this.#reading)) && this.#held.length === 0) {
       this.#endSession()
       return
     }
-    this.#timer.arm(this.listener.timeouts.keepAliveMs)
+    this.#timer.arm(this.listener.timeouts.keepAliveMs, now)
     // Before what is held: the next request may have to stop the reading again, or more would be held with each one.
     this.#unpause(pausedFor.pipeline | pausedFor.store | pausedFor.upstream)
     if (!this.#reading && this.#held.length > 0) this.#readHeld()
@@ -349,7 +359,7 @@ export class Http1Session implements LinkHandler, Expirable {
     this.#state = 'ended'
     this.#held.clear()
     this.#timer.disarm()
-    lingeringClose(this.link, { closed: () => this.listener.gone(this) })
+    lingeringClose(this.link, { sendMs: this.listener.timeouts.sendMs, closed: () => this.listener.gone(this) })
   }
 
   /**
@@ -376,7 +386,8 @@ export class Http1Session implements LinkHandler, Expirable {
   close(): void {
     if (this.#tunnel !== undefined) this.#tunnel.close()
     else if (this.#state === 'head' || this.#state === 'dropping') this.link.destroy()
-    else if (this.#state !== 'ended') {
+    else if (this.#state === 'ended') hurryLingering(this.link)
+    else {
       this.#closing = true
       this.#exchange.fail(refusals.draining)
     }
@@ -386,7 +397,8 @@ export class Http1Session implements LinkHandler, Expirable {
     switch (this.#state) {
       case 'response':
         if (this.listener.options.config.halfClose) {
-          this.#closing = true
+          this.#halfClosed = true
+          if (this.#held.length === 0) this.#closing = true
           return
         }
         break
