@@ -55,6 +55,7 @@ export class WebSocketExchange extends HttpExchange implements TunnelOwner, Sess
     )
     this.#idle = new Timer(this, this.runtime.wheelFor(this.#idleMs))
     this.#idle.arm(this.#idleMs)
+    if (session.listener.draining) this.drain()
     return undefined
   }
 
