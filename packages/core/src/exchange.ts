@@ -73,7 +73,6 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
   #pool: Pool | undefined
   /** The time of the present step: read once, for as long as the unit goes on synchronously. */
   #now = 0
-  #leasedAt = 0
   /** Inside the call that asks the pool: a connection that comes now was idle. */
   #leasing = false
   #spentBudget = false
@@ -210,17 +209,16 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
     this.state = 'connecting'
     this.attempts++
     this.endpoint = this.#upstreamPermit.room as Endpoint
-    this.#leasedAt = this.#now
     this.#pool = this.endpoint.pool(this.connector)
     this.#leasing = true
-    this.#pool.lease(this, this.#leasedAt)
+    this.#pool.lease(this, this.#now)
     this.#leasing = false
     if (this.state === 'connecting') this.retain()
   }
 
   /** The pool has a connection for this unit. */
   connected(connection: Connection): void {
-    if (!this.#leasing) this.connectMs += this.runtime.clock() - this.#leasedAt
+    if (!this.#leasing) this.connectMs += this.runtime.clock() - this.#now
     this.connection = connection
     this.#upstreamOpen = true
     if (this.state === 'connecting') {
@@ -239,7 +237,7 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
 
   /** The pool has none. */
   connectFailed(error: ProxyError): void {
-    this.connectMs += this.runtime.clock() - this.#leasedAt
+    this.connectMs += this.runtime.clock() - this.#now
     if (this.state === 'connecting') this.#failedUpstream(error)
     else this.#upstreamClosed()
   }

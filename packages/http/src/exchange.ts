@@ -167,7 +167,7 @@ export class HttpExchange extends Exchange implements Head {
     // A body that fits the buffer is read before it takes a permit. Whoever waits for a 100 sends nothing before.
     const reading =
       !this.requestDone && !head.expectContinue && contentLength <= this.#maxStoredBytes && route.upstream !== undefined
-    if (!reading) this.begin(route)
+    if (!reading) this.begin(route, this.startedAt)
   }
 
   /** Finds the route, or what is wrong with the request. */

@@ -58,7 +58,7 @@ export class TcpExchange extends Exchange implements LinkHandler, TunnelOwner {
 
   start(): void {
     this.open()
-    this.begin(this.#listener.options.route)
+    this.begin(this.#listener.options.route, this.startedAt)
   }
 
   // While it waits.
