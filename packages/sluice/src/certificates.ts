@@ -1,26 +1,28 @@
 import { readFileSync } from 'node:fs'
 import { createSecureContext, type SecureContext } from 'node:tls'
-import type { EndpointTls, ListenerConfig, UpstreamConfig } from '@sluice/core'
+import { type ConfigPath, type EndpointTls, formatPath, type ListenerConfig, type UpstreamConfig } from '@sluice/core'
 import type { AcceptTls, ConnectTls } from '@sluice/wire'
 import { StartError } from './start-error.ts'
 
 /** The least version spoken: what is older is broken (RFC 8996). */
 const minVersion = 'TLSv1.2'
 
-function read(file: string, what: string): Buffer {
+function read(file: string, path: ConfigPath): Buffer {
   try {
     return readFileSync(file)
   } catch (error) {
-    throw new StartError(`${what}: the file ${file} cannot be read: ${(error as Error).message}`, 1)
+    const { code, message } = error as NodeJS.ErrnoException
+    const why = code === 'ENOENT' ? 'does not exist' : `cannot be read: ${message}`
+    throw new StartError(`${formatPath(path)}: the file ${file} ${why}`, 1, path)
   }
 }
 
-function context(what: string, make: () => SecureContext): SecureContext {
+function context(path: ConfigPath, make: () => SecureContext): SecureContext {
   try {
     return make()
   } catch (error) {
     if (error instanceof StartError) throw error
-    throw new StartError(`${what}: ${(error as Error).message}`, 1)
+    throw new StartError(`${formatPath(path)} cannot be used: ${(error as Error).message}`, 1, path)
   }
 }
 
@@ -28,24 +30,24 @@ function context(what: string, make: () => SecureContext): SecureContext {
 export function acceptTls(listener: ListenerConfig): AcceptTls | undefined {
   const { tls, name, protocol } = listener
   if (tls === undefined) return undefined
-  const what = `listeners.${name}.tls`
+  const path = ['listeners', name, 'tls']
+  const cert = read(tls.certFile, [...path, 'cert'])
+  const key = read(tls.keyFile, [...path, 'key'])
   return {
-    secureContext: context(what, () =>
-      createSecureContext({ cert: read(tls.certFile, what), key: read(tls.keyFile, what), minVersion }),
-    ),
+    secureContext: context(path, () => createSecureContext({ cert, key, minVersion })),
     ...(protocol === 'tcp' ? {} : { protocols: ['http/1.1'] }),
   }
 }
 
 /** TLS towards an upstream's endpoints. Certificates are verified, always. */
 export function connectTls(upstream: UpstreamConfig): EndpointTls {
-  const what = `upstreams.${upstream.name}.tls`
+  const path = ['upstreams', upstream.name, 'tls']
   let secureContext: SecureContext | undefined
   return (endpoint): ConnectTls | undefined => {
     if (!endpoint.secure) return undefined
-    secureContext ??= context(what, () => {
+    secureContext ??= context(path, () => {
       const ca = upstream.tls?.caFile
-      return createSecureContext({ minVersion, ...(ca === undefined ? {} : { ca: read(ca, what) }) })
+      return createSecureContext({ minVersion, ...(ca === undefined ? {} : { ca: read(ca, [...path, 'ca']) }) })
     })
     const host = 'host' in endpoint.address ? endpoint.address.host : 'localhost'
     return { secureContext, serverName: upstream.tls?.serverName ?? host }

@@ -18,8 +18,12 @@ import {
 import { HttpListener, httpProbe, httpRoute } from '@sluice/http'
 import { TcpListener, tcpProbe } from '@sluice/tcp'
 import { webSocketUpgrade } from '@sluice/websocket'
+import type { AdminServer } from './admin/admin-server.ts'
+import { bindFailure } from './bind-failure.ts'
 import { acceptTls, connectTls } from './certificates.ts'
 import { FaultLog } from './fault-log.ts'
+import { Logs } from './log/logs.ts'
+import { removeStaleSocket } from './stale-socket.ts'
 import { StartError } from './start-error.ts'
 import { type ProxyState, type ProxyStats, readStats } from './stats.ts'
 
@@ -33,9 +37,11 @@ const closeTimeoutMs = 2_500
 export interface ProxyOptions {
   /** Where relative paths of the configuration begin. Default: the working directory. */
   readonly baseDir?: string
-  /** Reads every finished exchange, such as an access log. */
+  /** Reads every finished exchange, beside the access log. */
   readonly accountant?: Accountant
-  /** Hears of bugs of ours, each place at most once a minute. Default: standard error. */
+  /** Where it logs, as `log` says. Whoever gives it closes it. Default: nowhere. */
+  readonly logs?: Logs
+  /** Hears of bugs of ours, each place at most once a minute. Default: the log, without one standard error. */
   readonly onFault?: (fault: unknown) => void
 }
 
@@ -47,11 +53,17 @@ export function defineConfig(config: ConfigInput): ConfigInput {
 /**
  * Makes a proxy. Nothing is bound before `listen`. Rejects with a `StartError` that lists every mistake of the
  * configuration.
+ *
+ * It logs when the configuration has `log`, and nothing but bugs of ours otherwise: standard output is the caller's.
  */
 export async function createProxy(input: ConfigInput, options: ProxyOptions = {}): Promise<Proxy> {
   const result = parseConfigObject(input, { baseDir: options.baseDir ?? process.cwd() })
   if (result.errors !== undefined) throw new StartError(formatConfigErrors(result.errors), 2)
-  return new Proxy(result.config, options)
+  if (input.log === undefined || options.logs !== undefined) return new Proxy(result.config, options)
+  const logs = new Logs(result.config.log)
+  const proxy = new Proxy(result.config, { ...options, logs })
+  void proxy.ended.then(() => logs.close())
+  return proxy
 }
 
 /** The listeners, gates and upstreams of one configuration, in the calling thread. */
@@ -61,13 +73,25 @@ export class Proxy {
   readonly runtime: Runtime
   readonly generation: Generation
   readonly listeners: readonly Listener[]
+  /** Resolves when everything has ended, whoever ended it. */
+  readonly ended: Promise<void>
   readonly #bound = new Map<string, BindAddress[]>()
+  #admin: AdminServer | undefined
+  #adminAddress: BindAddress | undefined
+  #closing: Promise<void> | undefined
+  #draining: Promise<void> | undefined
+  #hasEnded!: () => void
   #state: ProxyState = 'made'
 
   /** From a checked configuration. Throws a `StartError` when a certificate cannot be used. */
   constructor(config: Config, options: ProxyOptions = {}) {
     this.config = config
-    const faults = new FaultLog(options.onFault ?? ((fault) => console.error(fault)))
+    this.ended = new Promise((resolve) => {
+      this.#hasEnded = resolve
+    })
+    const { logs } = options
+    const onFault = logs === undefined ? console.error : (fault: unknown) => logs.process.error({ err: fault }, 'internal')
+    const faults = new FaultLog(options.onFault ?? onFault)
     const internalErrors = this.metrics.place(families.internalErrors)
     this.runtime = new Runtime({
       faulted: (fault) => {
@@ -76,7 +100,10 @@ export class Proxy {
       },
     })
     this.runtime.accountTo(new ExchangeMetrics(this.metrics))
-    if (options.accountant !== undefined) this.runtime.accountTo(options.accountant)
+    const accountants = [logs?.access, options.accountant].filter((one) => one !== undefined)
+    for (const accountant of accountants) this.runtime.accountTo(accountant)
+    const logDropped = this.metrics.place(families.logDropped)
+    if (logs !== undefined) logs.onDropped = (lines) => this.metrics.add(logDropped, lines)
     this.generation = new Generation(config, this.runtime, {
       metrics: this.metrics,
       probes: { http: httpProbe, tcp: tcpProbe },
@@ -84,7 +111,7 @@ export class Proxy {
     })
     const pseudonym = `sluice-${randomBytes(4).toString('hex')}`
     this.listeners = config.listeners.map((listener) =>
-      this.#makeListener(listener, pseudonym, options.accountant !== undefined),
+      this.#makeListener(listener, pseudonym, accountants.length > 0),
     )
   }
 
@@ -97,44 +124,75 @@ export class Proxy {
     return Object.fromEntries([...this.#bound].map(([name, [first]]) => [name, first!]))
   }
 
+  /** Where the admin listener is bound; undefined without one. */
+  get adminAddress(): BindAddress | undefined {
+    return this.#adminAddress
+  }
+
   /** Binds every listener. When one cannot be bound, none stays bound, and the error says which and why. */
   async listen(): Promise<void> {
     if (this.#state !== 'made') throw new Error(`listen: the proxy is ${this.#state} already`)
-    this.#state = 'listening'
-    await this.generation.start()
+    this.#state = 'starting'
     try {
+      await this.#listenForAdmin()
+      await this.generation.start()
       for (const [i, listener] of this.listeners.entries()) {
         const bound: BindAddress[] = []
         this.#bound.set(listener.name, bound)
-        for (const bind of this.config.listeners[i]!.bind) bound.push(await bindOne(listener, bind))
+        for (const bind of this.config.listeners[i]!.bind) {
+          // Looked at anew each time: somebody may have closed the proxy in the meantime.
+          if (this.#closing !== undefined) throw new StartError('The proxy was closed while it started.', 1)
+          bound.push(await bindOne(listener, bind))
+        }
       }
+      if (this.#closing !== undefined) throw new StartError('The proxy was closed while it started.', 1)
+      this.#state = 'listening'
     } catch (error) {
+      for (const listener of this.listeners) listener.close()
       await this.close()
       throw error
     }
+  }
+
+  /** Admin comes first and goes last. It is loaded only where it is wanted. */
+  async #listenForAdmin(): Promise<void> {
+    const { admin } = this.config
+    if (admin === undefined) return
+    const { AdminServer } = await import('./admin/admin-server.ts')
+    this.#admin = new AdminServer(this, admin.bind)
+    this.#adminAddress = await this.#admin.listen(admin.bind)
   }
 
   /**
    * Stops accepting, serves what is under way, and closes. Resolves when everything has ended, at the configured
    * deadline at the latest.
    */
-  async drain(): Promise<void> {
+  drain(): Promise<void> {
+    return (this.#draining ??= this.#drain())
+  }
+
+  async #drain(): Promise<void> {
     if (this.#state !== 'listening') return this.close()
     this.#state = 'draining'
     for (const listener of this.listeners) listener.drain()
     this.generation.close('idle')
-    await this.#ended(this.config.drainTimeoutMs)
+    await this.#quiet(this.config.drainTimeoutMs)
     await this.close()
   }
 
   /** Ends everything at once; what is under way is told `draining`. */
-  async close(): Promise<void> {
-    if (this.#state === 'closed') return
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
     this.#state = 'closed'
     for (const listener of this.listeners) listener.close()
-    await this.#ended(closeTimeoutMs)
+    await this.#quiet(closeTimeoutMs)
     this.generation.close('all')
     this.runtime.stop()
+    await this.#admin?.close()
+    this.#hasEnded()
   }
 
   /** What `/state` shows. */
@@ -142,7 +200,7 @@ export class Proxy {
     return readStats(this, this.#bound)
   }
 
-  async #ended(timeoutMs: number): Promise<void> {
+  async #quiet(timeoutMs: number): Promise<void> {
     const deadline = this.runtime.clock() + timeoutMs
     while (this.runtime.exchanges > 0 || this.listeners.some((listener) => listener.connections > 0)) {
       if (this.runtime.clock() >= deadline) return
@@ -181,22 +239,10 @@ export class Proxy {
 
 async function bindOne(listener: Listener, bind: BindAddress): Promise<BindAddress> {
   try {
+    await removeStaleSocket(bind)
     return await listener.listen(bind)
   } catch (error) {
-    throw new StartError(`listeners.${listener.name}.bind: ${formatAddress(bind)} ${bindFailure(error)}`, 1)
-  }
-}
-
-function bindFailure(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException
-  switch (code) {
-    case 'EADDRINUSE':
-      return 'is in use: another program listens there'
-    case 'EACCES':
-      return 'may not be bound: ports below 1024 and some paths need rights that this user lacks'
-    case 'EADDRNOTAVAIL':
-      return 'is no address of this machine'
-    default:
-      return `cannot be bound: ${message}`
+    const path = ['listeners', listener.name, 'bind']
+    throw new StartError(`${path.join('.')}: ${formatAddress(bind)} ${bindFailure(error)}`, 1, path)
   }
 }

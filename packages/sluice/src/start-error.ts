@@ -1,11 +1,16 @@
+import type { ConfigPath } from '@sluice/core'
+
 /** Why a proxy cannot start: a message for people, of one line or one line for each mistake, that needs no stack. */
 export class StartError extends Error {
   /** What the command exits with: 2 for a bad configuration or usage, 1 for the rest. */
   readonly exitCode: 1 | 2
+  /** The key of the configuration that it is about, when it is about one: whoever has the file knows where it stands. */
+  readonly path: ConfigPath | undefined
 
-  constructor(message: string, exitCode: 1 | 2) {
+  constructor(message: string, exitCode: 1 | 2, path?: ConfigPath) {
     super(message)
     this.name = 'StartError'
     this.exitCode = exitCode
+    this.path = path
   }
 }

@@ -3,7 +3,12 @@ import { formatAddress } from '@sluice/core'
 import type { Proxy } from './proxy.ts'
 
 /** How far a proxy is. */
-export type ProxyState = 'made' | 'listening' | 'draining' | 'closed'
+export type ProxyState =
+  | 'made' // nothing is bound
+  | 'starting' // names are looked up, listeners are being bound
+  | 'listening' // takes work
+  | 'draining' // takes none any more, and serves what is under way
+  | 'closed'
 
 export interface ListenerStats {
   readonly name: string

@@ -1,0 +1,96 @@
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
+import { families, type MetricFamily, type Series } from '@sluice/core'
+import { Registry } from 'prom-client'
+import type { Proxy } from '../proxy.ts'
+import type { ProxyStats } from '../stats.ts'
+import { BlockMetric, samplesOf } from './block-metric.ts'
+import { processMetrics } from './process-metrics.ts'
+
+/** Between two looks at how late the event loop is, in milliseconds. */
+const delayResolutionMs = 20
+
+const eventLoopDelay: MetricFamily = {
+  name: 'sluice_event_loop_delay_seconds',
+  help: 'How late the event loop of a thread was, since the last scrape.',
+  type: 'gauge',
+}
+
+type Sample = ReturnType<typeof samplesOf>[number]
+
+/** What is no count but a state, read from the stats at the scrape. */
+const gauges: ReadonlyArray<readonly [MetricFamily, (stats: ProxyStats) => Sample[]]> = [
+  [families.gateRunning, ({ gates }) => gates.map(({ id, running }) => ({ labels: { gate: id }, value: running }))],
+  [families.gateWaiting, ({ gates }) => gates.map(({ id, waiting }) => ({ labels: { gate: id }, value: waiting }))],
+  [
+    families.connections,
+    ({ listeners }) => listeners.map(({ name, connections }) => ({ labels: { listener: name }, value: connections })),
+  ],
+  [
+    families.upstreamConnections,
+    ({ upstreams }) =>
+      upstreams.flatMap(({ name, endpoints }) =>
+        endpoints.flatMap(({ endpoint, connections }) =>
+          Object.entries(connections).map(([state, value]) => ({ labels: { upstream: name, endpoint, state }, value })),
+        ),
+      ),
+  ],
+  [
+    families.endpointHealthy,
+    ({ upstreams }) =>
+      upstreams.flatMap(({ name, endpoints }) =>
+        endpoints.map(({ endpoint, healthy }) => ({ labels: { upstream: name, endpoint }, value: Number(healthy) })),
+      ),
+  ],
+]
+
+/** `/metrics`: the figures of the engine, of its state and of the process, in Prometheus' text format. */
+export class Metrics {
+  readonly contentType: string
+  readonly #registry = new Registry()
+  readonly #proxy: Proxy
+  readonly #delay: IntervalHistogram
+  #series: readonly Series[] = []
+  #stats: ProxyStats
+
+  constructor(proxy: Proxy) {
+    this.#proxy = proxy
+    this.#stats = proxy.stats()
+    this.contentType = this.#registry.contentType
+    const stateful = new Map<MetricFamily, (stats: ProxyStats) => Sample[]>(gauges)
+    for (const family of Object.values<MetricFamily>(families)) {
+      const gauge = stateful.get(family)
+      const read = () => (gauge === undefined ? samplesOf(family, this.#series) : gauge(this.#stats))
+      new BlockMetric(family, read).registerIn(this.#registry)
+    }
+    this.#delay = monitorEventLoopDelay({ resolution: delayResolutionMs })
+    this.#delay.enable()
+    new BlockMetric(eventLoopDelay, () => this.#readDelay()).registerIn(this.#registry)
+  }
+
+  /** One scrape. Figures and states are read at one moment. */
+  async text(): Promise<string> {
+    this.#series = this.#proxy.metrics.read()
+    this.#stats = this.#proxy.stats()
+    return `${await this.#registry.metrics()}\n${await processMetrics().metrics()}`
+  }
+
+  close(): void {
+    this.#delay.disable()
+    this.#registry.clear()
+  }
+
+  #readDelay(): Sample[] {
+    const quantiles = [
+      ['0.5', this.#delay.percentile(50)],
+      ['0.99', this.#delay.percentile(99)],
+      ['1', this.#delay.max],
+    ] as const
+    // The histogram holds the time between two looks, which is the interval itself when nothing is late.
+    const samples = quantiles.map(([quantile, ns]) => ({
+      labels: { thread: '0', quantile },
+      value: this.#delay.count === 0 ? 0 : Math.max(0, ns / 1e9 - delayResolutionMs / 1e3),
+    }))
+    this.#delay.reset()
+    return samples
+  }
+}
