@@ -41,7 +41,14 @@ export class Runtime {
   }
 
   account(exchange: Exchange): void {
-    for (const accountant of this.#accountants) accountant.account(exchange)
+    for (const accountant of this.#accountants) {
+      try {
+        accountant.account(exchange)
+      } catch (fault) {
+        // The unit is over and everything it held is back: a reader's bug must not stop what comes after it.
+        this.faulted(fault)
+      }
+    }
   }
 
   /** A bug of ours was met; it has cost one unit. */

@@ -18,12 +18,19 @@ export class Turn {
     this.#scheduled = false
     const tasks = this.#tasks
     this.#tasks = []
-    for (const task of tasks) {
-      try {
-        task.run()
-      } catch (fault) {
-        task.fault(fault)
+    let done = 0
+    try {
+      for (const task of tasks) {
+        done++
+        try {
+          task.run()
+        } catch (fault) {
+          task.fault(fault)
+        }
       }
+    } finally {
+      // A `fault` that throws reaches whoever watches the process; the other tasks' units are not lost with it.
+      if (done < tasks.length) for (let i = done; i < tasks.length; i++) this.put(tasks[i]!)
     }
   }
 

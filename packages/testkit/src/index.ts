@@ -1,1 +1,10 @@
-export {}
+export { FakeClock } from './fake-clock.ts'
+export { describeGate, GateBench, type GateCase, gateContract, runGateCase } from './gate-contract.ts'
+export { describeGateModel, type GateModelOptions, type GateModelReport, runGateModel } from './gate-model.ts'
+export { type GateFixture, type GateStore, type Unit, unitMaker } from './gate-store.ts'
+export { type LocalGateModules, localGateStore } from './local-gate-store.ts'
+export * from './raw/index.ts'
+export { type Scale, scale, scaled } from './scale.ts'
+export { SeededRandom } from './seeded-random.ts'
+export { type DispatcherModelReport, type DispatcherModules, runDispatcherModel } from './dispatcher-model.ts'
+export { upstreamConfig, type UpstreamInput } from './upstream-config.ts'

@@ -28,6 +28,8 @@ export class Endpoint implements Room {
   readonly #poolConfig: PoolConfig
   readonly #pools = new Map<Connector, Pool>()
   #connections = 0
+  /** A pool wants a connection, found the bound reached, and nothing idle to close for it. */
+  #starved = false
 
   constructor(config: EndpointConfig, upstream: Upstream, health: EndpointHealth, tls: unknown) {
     this.upstream = upstream
@@ -75,15 +77,24 @@ export class Endpoint implements Room {
   takeConnection(): boolean {
     if (this.addresses.length === 0) return false
     if (this.#connections >= this.#poolConfig.maxConnections) {
-      for (const pool of this.#pools.values()) if (pool.closeOldestIdle()) break
+      for (const pool of this.#pools.values()) if (pool.closeOldestIdle()) return false
+      this.#starved = true
       return false
     }
     this.#connections++
     return true
   }
 
+  /** A connection has become idle, for which its own pool has no use at the moment. */
+  idled(pool: Pool): void {
+    if (!this.#starved) return
+    this.#starved = false
+    pool.closeOldestIdle()
+  }
+
   dropConnection(): void {
     this.#connections--
+    this.#starved = false
     for (const pool of this.#pools.values()) pool.connectAsNeeded()
   }
 

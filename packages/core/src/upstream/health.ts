@@ -1,5 +1,5 @@
 import type { PassiveHealthConfig } from '../config/config.ts'
-import type { ErrorCode, ProxyError } from '../errors.ts'
+import type { ProxyError } from '../errors.ts'
 import { type Expirable, Timer, type TimerWheel } from '../timers/wheel.ts'
 
 /** What an endpoint's health tells its upstream. */
@@ -8,6 +8,8 @@ export interface HealthObserver {
   mayEject(): boolean
   /** Usable or not has changed. */
   changed(): void
+  /** `changed` threw as an ejection ended: a bug of ours. */
+  faulted(fault: unknown): void
 }
 
 /**
@@ -45,7 +47,7 @@ export class EndpointHealth implements Expirable {
   }
 
   failed(error: ProxyError): void {
-    if (!this.#options.on.includes('connectFailure') || !countsAgainstEndpoint(error.code)) return
+    if (!this.#options.on.includes('connectFailure') || !isConnectFailure(error)) return
     this.lastFailure = error.message
     this.#countFailure()
   }
@@ -80,7 +82,7 @@ export class EndpointHealth implements Expirable {
   }
 
   fault(fault: unknown): void {
-    throw fault
+    this.#observer.faulted(fault)
   }
 
   /** Ends its timer. */
@@ -97,7 +99,9 @@ export class EndpointHealth implements Expirable {
   }
 }
 
-/** A client that leaves, or our own bounds, say nothing about the endpoint. */
-function countsAgainstEndpoint(code: ErrorCode): boolean {
-  return code === 'connectFailed' || code === 'connectTimeout' || code === 'upstreamReset' || code === 'upstreamInvalid'
+/** No connection, or none that lived until the answer began. A client that leaves, or our own bounds, say nothing. */
+function isConnectFailure({ code, progress }: ProxyError): boolean {
+  return (
+    code === 'connectFailed' || code === 'connectTimeout' || (code === 'upstreamReset' && progress !== 'responseBegun')
+  )
 }

@@ -33,7 +33,11 @@ export class Upstream implements Admission {
     this.name = config.name
     this.config = config
     this.runtime = runtime
-    const observer = { mayEject: () => this.#mayEject(), changed: () => this.refresh() }
+    const observer = {
+      mayEject: () => this.#mayEject(),
+      changed: () => this.refresh(),
+      faulted: (fault: unknown) => runtime.faulted(fault),
+    }
     this.endpoints = config.endpoints.map((endpoint) => {
       const health = new EndpointHealth(config.health.passive, runtime.fine, observer)
       return new Endpoint(endpoint, this, health, parts.tls(endpoint))
