@@ -149,6 +149,9 @@ export class Http1Session implements LinkHandler, Expirable {
     const { head, limits } = this.listener
     const consumed = parseRequestHead(head, bytes, start, end, limits)
     if (consumed === 0) return start
+    // The head, and what else came with it, is counted by the link already.
+    this.#bytesInBefore = this.link.bytesIn - (end - start)
+    this.#bytesOutBefore = this.link.bytesOut
     if (consumed < 0) {
       this.#closing = true
       this.#state = 'response'
@@ -164,8 +167,6 @@ export class Http1Session implements LinkHandler, Expirable {
     this.#minorVersion = head.minorVersion
     this.#expectsContinue = head.expectContinue
     this.#closing = this.listener.draining || !head.keepAlive
-    this.#bytesInBefore = this.link.bytesIn
-    this.#bytesOutBefore = this.link.bytesOut
     this.#reader.begin(kind, head.contentLength)
     this.#state = this.#reader.done ? 'response' : 'body'
     if (!this.#reader.done) this.#timer.arm(this.listener.timeouts.bodyMs)
@@ -321,7 +322,7 @@ export class Http1Session implements LinkHandler, Expirable {
 
   /** Bytes that the client has sent and got for the present exchange. */
   countBytes(exchange: HttpExchange): void {
-    exchange.bytesIn = this.link.bytesIn - this.#bytesInBefore
+    exchange.bytesIn = this.link.bytesIn - this.#bytesInBefore - this.#held.length
     exchange.bytesOut = this.link.bytesOut - this.#bytesOutBefore
   }
 
