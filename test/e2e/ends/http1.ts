@@ -1,0 +1,412 @@
+import { expect } from 'chai'
+import {
+  eventually,
+  parseResponses,
+  type RawClient,
+  type RawConnection,
+  type RawScript,
+} from '../../../packages/testkit/src/raw/index.ts'
+import type { Stage } from '../support/stage.ts'
+import { type Cell, type ClientState, type Driver, gates, type UpstreamEnd } from './driver.ts'
+
+type Framing = 'length' | 'chunked'
+
+const get = (path: string, id: string) => `GET ${path}?id=${id} HTTP/1.1\r\nHost: ends.example\r\n\r\n`
+
+const post = (path: string, id: string, framing: Framing, size: number) =>
+  `POST ${path}?id=${id} HTTP/1.1\r\nHost: ends.example\r\n${
+    framing === 'length' ? `Content-Length: ${size}` : 'Transfer-Encoding: chunked'
+  }\r\n\r\n${framing === 'length' ? '' : `${size.toString(16)}\r\n`}`
+
+const clientGone = { fin: 'clientGone', rst: 'clientGone' } as const
+
+async function running({ stage }: Cell): Promise<void> {
+  await stage.atGate(gates.upstream, { running: 1 })
+}
+
+async function waiting({ stage }: Cell): Promise<void> {
+  await stage.atGate(gates.upstream, { waiting: 1 })
+}
+
+const always: ClientState[] = [
+  {
+    name: 'before a byte',
+    way: 'free',
+    reach: async ({ stage }) => {
+      await eventually(() => stage.stats.listeners[0]!.connections === 1)
+    },
+    reason: { fin: undefined, rst: undefined },
+    reaches: false,
+  },
+  {
+    name: 'request head half sent',
+    way: 'free',
+    reach: ({ client }) => client.write('GET /ok HTTP/1.1\r\nHost: ends.exa'),
+    reason: { fin: undefined, rst: undefined },
+    reaches: false,
+  },
+  {
+    name: 'idle keep-alive',
+    way: 'free',
+    reach: async ({ client, id }) => {
+      await client.write(get('/ok', id))
+      await client.readUntil('done')
+    },
+    reason: { fin: 'ok', rst: 'ok' },
+    reaches: true,
+  },
+  {
+    name: 'queued',
+    way: 'shut',
+    reach: async (cell) => {
+      await cell.client.write(get('/ok', cell.id))
+      await waiting(cell)
+    },
+    reason: clientGone,
+    reaches: false,
+  },
+  {
+    name: 'connecting',
+    way: 'hanging',
+    reach: async (cell) => {
+      await cell.client.write(get('/ok', cell.id))
+      await eventually(() => cell.stage.stats.upstreams[1]!.endpoints[0]!.connections.connecting === 1)
+    },
+    reason: clientGone,
+    reaches: false,
+  },
+  {
+    name: 'waiting for the head',
+    way: 'free',
+    reach: async (cell) => {
+      await cell.client.write(get('/hang', cell.id))
+      await cell.served()
+    },
+    reason: clientGone,
+    reaches: true,
+  },
+  {
+    name: 'waiting for the head, another request behind it',
+    way: 'free',
+    reach: async (cell) => {
+      await cell.client.write(get('/hang', cell.id) + get('/ok', `${cell.id}-behind`))
+      await cell.served()
+    },
+    reason: clientGone,
+    reaches: true,
+  },
+]
+
+const framed = (framing: Framing): ClientState[] => [
+  {
+    name: `request body half sent (${framing}), still being stored`,
+    way: 'free',
+    reach: async (cell) => {
+      await cell.client.write(`${post('/ok', cell.id, framing, 1_000)}${'x'.repeat(500)}`)
+      await eventually(() => cell.stage.stats.exchanges === 1)
+    },
+    reason: clientGone,
+    reaches: false,
+  },
+  {
+    name: `request body half sent (${framing}), going up`,
+    way: 'free',
+    reach: async (cell) => {
+      await cell.client.write(`${post('/ok', cell.id, framing, 200_000)}${'x'.repeat(100_000)}`)
+      await cell.served()
+    },
+    reason: clientGone,
+    reaches: true,
+  },
+  ...[100, 60_000].map(
+    (sent): ClientState => ({
+      name: `queued, ${sent} bytes of the body sent (${framing})`,
+      way: 'shut',
+      reach: async (cell) => {
+        const chunkEnd = framing === 'length' ? '' : '\r\n0\r\n\r\n'
+        await cell.client.write(`${post('/ok', cell.id, framing, sent)}${'x'.repeat(sent)}${chunkEnd}`)
+        await waiting(cell)
+      },
+      reason: clientGone,
+      reaches: false,
+    }),
+  ),
+  {
+    name: `response body half sent (${framing})`,
+    way: 'free',
+    reach: async (cell) => {
+      await cell.client.write(get(`/half/${framing}`, cell.id))
+      await cell.client.readUntil('half')
+      await running(cell)
+    },
+    reason: clientGone,
+    reaches: true,
+  },
+  {
+    name: `response body being sent, not read (${framing})`,
+    way: 'free',
+    reach: async (cell) => {
+      cell.client.pause()
+      await cell.client.write(get(`/flood/${framing}`, cell.id))
+      await cell.served()
+    },
+    reason: clientGone,
+    reaches: true,
+  },
+]
+
+/** Reads one request with its body; a body that never comes whole is read up to its end all the same. */
+async function readRequest(
+  connection: RawConnection,
+  seen: (id: string, connection: RawConnection) => void,
+): Promise<string> {
+  const head = await connection.readHead()
+  const [, path = '', id = ''] = /^[A-Z]+ ([^? ]*)(?:\?id=(\S*))?/.exec(head) ?? []
+  seen(id, connection)
+  const length = Number(/^content-length: (\d+)/im.exec(head)?.[1] ?? 0)
+  for (let left = length; left > 0; ) left -= (await connection.readSome()).length
+  if (/^transfer-encoding: chunked/im.test(head)) await connection.readUntil('0\r\n\r\n')
+  return path
+}
+
+const halfResponses: Readonly<Record<Framing, string>> = {
+  length: 'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf',
+  chunked: 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\nhalf',
+}
+
+const flood = 8_000_000
+
+function serve(seen: (id: string, connection: RawConnection) => void): RawScript {
+  return async (connection) => {
+    void connection.ended.then(() => connection.close())
+    for (;;) {
+      const path = await readRequest(connection, seen)
+      if (path === '/hang') return
+      if (path.startsWith('/half/')) return connection.write(halfResponses[path.slice(6) as Framing])
+      if (path === '/flood/length') {
+        return connection.write(`HTTP/1.1 200 OK\r\nContent-Length: ${flood}\r\n\r\n${'x'.repeat(flood)}`)
+      }
+      if (path === '/flood/chunked') {
+        const chunk = `${flood.toString(16)}\r\n${'x'.repeat(flood)}\r\n`
+        return connection.write(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunk}`)
+      }
+      await connection.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone')
+    }
+  }
+}
+
+// What an upstream does, and what the client sees.
+
+/** The whole answer is one of ours. */
+export const answered =
+  (status: number, reason: string | readonly string[], ask = get('/ok', 'x')) =>
+  async (client: RawClient): Promise<void> => {
+    await client.write(ask)
+    const head = await client.readHead()
+    const [response] = parseResponses(Buffer.from(head, 'latin1'))
+    expect(response!.status).to.equal(status)
+    expect([reason].flat()).to.include(response!.header('x-sluice-reason'))
+    if (status === 503) expect(response!.header('retry-after')).to.match(/^\d+$/)
+  }
+
+/** The head came through; the body ends in a way that nobody can take for its end. */
+const cut = (framing: Framing) => async (client: RawClient) => {
+  await client.write(get('/ok', 'x'))
+  const bytes = await client.readToEnd()
+  const [response] = parseResponses(bytes)
+  expect(response!.status).to.equal(200)
+  expect(response!.framing).to.equal(framing)
+  expect(response!.complete, 'complete').to.equal(false)
+}
+
+const whole = (body: string) => async (client: RawClient) => {
+  await client.write(get('/ok', 'x'))
+  await client.readUntil(body)
+}
+
+const afterHead =
+  (then: (connection: RawConnection) => void | Promise<void>): RawScript =>
+  async (connection) => {
+    await connection.readHead()
+    await then(connection)
+  }
+
+/** RST throws away what the kernel has not sent; a turn later a loopback peer has it. */
+async function writeThenReset(connection: RawConnection, bytes: string): Promise<void> {
+  await connection.write(bytes)
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  connection.rst()
+}
+
+async function writeThenFin(connection: RawConnection, bytes: string): Promise<void> {
+  await connection.write(bytes)
+  await connection.fin()
+}
+
+const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone'
+
+/** An RST may be read before the connection has been used, or after. */
+export const eitherReset = ['connectFailed', 'upstreamReset']
+
+const upstreamEnds: UpstreamEnd[] = [
+  { name: 'refuses', script: 'refuses', expects: answered(502, 'connectFailed'), reason: 'connectFailed' },
+  { name: 'hangs at connect', script: 'hangs', expects: answered(504, 'connectTimeout'), reason: 'connectTimeout' },
+  {
+    name: 'RST at accept',
+    script: (one) => one.rst(),
+    expects: answered(502, eitherReset),
+    reason: eitherReset,
+  },
+  {
+    name: 'RST after the request',
+    script: afterHead((one) => one.rst()),
+    expects: answered(502, 'upstreamReset'),
+    reason: 'upstreamReset',
+  },
+  {
+    name: 'RST in the response head',
+    script: afterHead((one) => writeThenReset(one, 'HTTP/1.1 200 OK\r\nConte')),
+    expects: answered(502, 'upstreamReset'),
+    reason: 'upstreamReset',
+  },
+  {
+    name: 'RST after a 103',
+    script: afterHead((one) => writeThenReset(one, 'HTTP/1.1 103 Early Hints\r\n\r\n')),
+    expects: async (client) => {
+      await client.write(get('/ok', 'x'))
+      expect(await client.readHead()).to.match(/^HTTP\/1.1 103 /)
+      expect(await client.readHead()).to.match(/^HTTP\/1.1 502 [^]*x-sluice-reason: upstreamReset/)
+    },
+    reason: 'upstreamReset',
+  },
+  ...(['length', 'chunked'] as const).flatMap((framing): UpstreamEnd[] => [
+    {
+      name: `RST in the body (${framing})`,
+      script: afterHead((one) => writeThenReset(one, halfResponses[framing])),
+      expects: cut(framing),
+      reason: 'upstreamReset',
+    },
+    {
+      name: `FIN in the body (${framing})`,
+      script: afterHead((one) => writeThenFin(one, halfResponses[framing])),
+      expects: cut(framing),
+      reason: 'upstreamReset',
+    },
+  ]),
+  {
+    name: 'FIN at accept',
+    script: (one) => one.fin(),
+    expects: answered(502, 'upstreamReset'),
+    reason: 'upstreamReset',
+  },
+  {
+    name: 'FIN after the request',
+    script: afterHead((one) => one.fin()),
+    expects: answered(502, 'upstreamReset'),
+    reason: 'upstreamReset',
+  },
+  {
+    name: 'FIN in the response head',
+    script: afterHead((one) => writeThenFin(one, 'HTTP/1.1 200 OK\r\nConte')),
+    expects: answered(502, 'upstreamReset'),
+    reason: 'upstreamReset',
+  },
+  {
+    name: 'FIN at the end of a body that ends with the connection',
+    script: afterHead((one) => writeThenFin(one, 'HTTP/1.1 200 OK\r\n\r\nall of it')),
+    expects: async (client) => {
+      await client.write(get('/ok', 'x'))
+      const [response] = parseResponses(await client.readUntil('0\r\n\r\n'), { ended: false })
+      expect(response!.framing).to.equal('chunked')
+      expect(response!.body.toString()).to.equal('all of it')
+    },
+    reason: 'ok',
+  },
+  {
+    name: 'RST in a body that ends with the connection',
+    script: afterHead((one) => writeThenReset(one, 'HTTP/1.1 200 OK\r\n\r\nhalf of it')),
+    expects: cut('chunked'),
+    reason: 'upstreamReset',
+  },
+  {
+    name: 'garbage',
+    script: afterHead((one) => one.write('\u0000\u0001\u0002SSH-2.0-whatever\r\n\r\n')),
+    expects: answered(502, 'upstreamInvalid'),
+    reason: 'upstreamInvalid',
+  },
+  {
+    name: 'garbage in place of a chunk',
+    script: afterHead((one) => one.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n')),
+    expects: cut('chunked'),
+    reason: 'upstreamInvalid',
+  },
+  {
+    name: 'an endless head',
+    script: afterHead((one) => one.write(`HTTP/1.1 200 OK\r\nX: ${'x'.repeat(100_000)}`)),
+    expects: answered(502, 'upstreamInvalid'),
+    reason: 'upstreamInvalid',
+  },
+  {
+    name: 'an unasked 101',
+    script: afterHead((one) =>
+      one.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: foo\r\nConnection: upgrade\r\n\r\n'),
+    ),
+    expects: answered(502, 'upstreamInvalid'),
+    reason: 'upstreamInvalid',
+  },
+  {
+    name: 'surplus bytes after the response',
+    script: afterHead((one) => one.write(`${ok}surplus`)),
+    expects: async (client, stage) => {
+      await whole('done')(client)
+      await notReused(client, stage)
+    },
+    reason: 'ok',
+  },
+  {
+    name: 'a second response unasked',
+    script: afterHead(async (one) => {
+      await one.write(ok)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      await one.write('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nothers')
+    }),
+    expects: async (client, stage) => {
+      await whole('done')(client)
+      await notReused(client, stage)
+    },
+    reason: 'ok',
+  },
+  {
+    name: 'FIN while idle',
+    script: afterHead((one) => writeThenFin(one, ok)),
+    expects: async (client, stage) => {
+      await whole('done')(client)
+      await notReused(client, stage)
+    },
+    reason: 'ok',
+  },
+  {
+    name: 'no answer',
+    script: afterHead(() => undefined),
+    expects: answered(504, 'responseTimeout'),
+    reason: 'responseTimeout',
+  },
+]
+
+/** The connection is not kept, and the next request is served on another one. */
+async function notReused(client: RawClient, stage: Stage): Promise<void> {
+  await eventually(() => stage.stats.upstreams[0]!.endpoints[0]!.connections.idle === 0)
+  await client.write(get('/ok', 'next'))
+  expect((await client.readUntil('done')).toString('latin1')).not.to.include('others')
+}
+
+/** HTTP/1.1 from client to upstream. */
+export const http1 = (options: { secure: boolean }): Driver => ({
+  name: options.secure ? 'http 1→1 under TLS' : 'http 1→1',
+  protocol: 'http',
+  secure: options.secure,
+  script: serve,
+  hold: async (client, id) => client.write(get('/hang', id)),
+  clientStates: [...always, ...framed('length'), ...framed('chunked')],
+  upstreamEnds: options.secure ? [] : upstreamEnds,
+})
