@@ -15,6 +15,8 @@ export class ActiveCheck implements Expirable {
   readonly #probe: Probe
   readonly #timer: Timer
   #giveUp: (() => void) | undefined
+  /** Counts probes and their ends: an answer belongs to one probe. */
+  #round = 0
   #inARow = 0
   #lastGood: boolean | undefined
 
@@ -27,10 +29,15 @@ export class ActiveCheck implements Expirable {
 
   /** Probes at once, then every interval. */
   start(): void {
-    this.expired()
+    try {
+      this.expired()
+    } catch (fault) {
+      this.fault(fault)
+    }
   }
 
   close(): void {
+    this.#round++
     this.#timer.disarm()
     this.#giveUp?.()
     this.#giveUp = undefined
@@ -43,13 +50,13 @@ export class ActiveCheck implements Expirable {
       return
     }
     this.#timer.arm(this.#options.timeoutMs)
-    let answered = false
+    const round = ++this.#round
     const giveUp = this.#probe(this.#endpoint, this.#options, (failure) => {
-      answered = true
-      this.#answered(failure)
+      // What comes once the probe was given up, or a second time, is no answer to this round.
+      if (round === this.#round) this.#answered(failure)
     })
     // A probe may know its answer at once.
-    if (!answered) this.#giveUp = giveUp
+    if (round === this.#round) this.#giveUp = giveUp
   }
 
   fault(fault: unknown): void {
@@ -57,6 +64,7 @@ export class ActiveCheck implements Expirable {
   }
 
   #answered(failure: string | undefined): void {
+    this.#round++
     this.#giveUp = undefined
     const good = failure === undefined
     this.#inARow = good === this.#lastGood ? this.#inARow + 1 : 1

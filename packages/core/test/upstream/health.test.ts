@@ -1,0 +1,141 @@
+import { expect } from 'chai'
+import { type ErrorCode, errorCodes, type Progress, ProxyError } from '../../src/errors.ts'
+import type { Endpoint } from '../../src/upstream/endpoint.ts'
+import { FakeEngine } from '../fake-protocol.ts'
+
+describe('EndpointHealth', () => {
+  let engine: FakeEngine
+
+  const open = (count: number, passive: object = {}): readonly Endpoint[] => {
+    engine = new FakeEngine({
+      endpoints: Array.from({ length: count }, (_, i) => `127.0.0.1:${3001 + i}`),
+      health: { passive: { failures: 3, eject: '30s', ...passive } },
+    })
+    return engine.upstream.endpoints
+  }
+
+  const fail = (
+    endpoint: Endpoint,
+    times = 3,
+    code: ErrorCode = 'connectFailed',
+    progress: Progress = 'nothingSent',
+  ) => {
+    for (let i = 0; i < times; i++) endpoint.failed(new ProxyError(code, `failure ${i}`, { progress }))
+  }
+
+  const usable = (): string => engine.upstream.endpoints.map(({ health }) => (health.usable ? 'u' : '-')).join('')
+
+  afterEach(() => engine.stop())
+
+  it('ejects an endpoint after so many failures in a row, and says why', () => {
+    const [first] = open(2)
+    fail(first!, 2)
+    expect(usable()).to.equal('uu')
+    fail(first!, 1)
+    expect(usable()).to.equal('-u')
+    expect(first!.health.lastFailure).to.equal('failure 0')
+  })
+
+  it('begins to count anew after a success', () => {
+    const [first] = open(2)
+    fail(first!, 2)
+    first!.health.succeeded()
+    fail(first!, 2)
+    expect(usable()).to.equal('uu')
+  })
+
+  it('restores it when its time is over, not before, and with a clean sheet', () => {
+    const [first] = open(2)
+    fail(first!)
+    engine.pass(29_990)
+    expect(usable()).to.equal('-u')
+    engine.pass(30)
+    expect(usable()).to.equal('uu')
+    fail(first!, 2)
+    expect(usable()).to.equal('uu')
+    expect(engine.runtime.fine.count).to.equal(0)
+  })
+
+  it('never ejects the only endpoint', () => {
+    const [only] = open(1, { maxEjected: '100%' })
+    fail(only!, 50)
+    expect(usable()).to.equal('u')
+  })
+
+  for (const [endpoints, share, expected] of [
+    [2, '50%', '-u'],
+    [3, '50%', '-uu'],
+    [4, '50%', '--uu'],
+    [5, '50%', '--uuu'],
+    [3, '10%', 'uuu'],
+    [3, '100%', '---'],
+  ] as const) {
+    it(`ejects of ${endpoints} endpoints at most ${share}, rounded down: ${expected}`, () => {
+      for (const endpoint of open(endpoints, { maxEjected: share })) fail(endpoint, 10)
+      expect(usable()).to.equal(expected)
+    })
+  }
+
+  it('ejects who could not be ejected before as soon as another one is restored', () => {
+    const [first, second] = open(2) as [Endpoint, Endpoint]
+    fail(first)
+    fail(second)
+    expect(usable()).to.equal('-u')
+    engine.pass(30_020)
+    fail(second, 1)
+    expect(usable()).to.equal('u-')
+  })
+
+  it('counts failures of the connection alone: connects and resets before the answer', () => {
+    const counted = errorCodes.filter((code) => {
+      const [first] = open(2)
+      fail(first!, 3, code, 'requestSent')
+      const ejected = first!.health.ejected
+      engine.stop()
+      return ejected
+    })
+    expect(counted).to.deep.equal(['connectFailed', 'upstreamReset', 'connectTimeout'])
+  })
+
+  it('does not count a reset after the answer has begun', () => {
+    const [first] = open(2)
+    fail(first!, 9, 'upstreamReset', 'responseBegun')
+    expect(usable()).to.equal('uu')
+  })
+
+  it('counts statuses only where the configuration says so', () => {
+    const [plain] = open(2)
+    for (let i = 0; i < 9; i++) plain!.health.answered(503)
+    expect(usable()).to.equal('uu')
+    engine.stop()
+    const [first] = open(2, { on: ['5xx'] })
+    first!.health.answered(500)
+    first!.health.answered(404)
+    for (let i = 0; i < 2; i++) first!.health.answered(503)
+    expect(usable(), 'a 404 is an answer like any other').to.equal('uu')
+    first!.health.answered(599)
+    expect(usable()).to.equal('-u')
+    expect(first!.health.lastFailure).to.equal('answered 599')
+  })
+
+  it('is unusable while probes say so, ejected or not', () => {
+    const [first] = open(2)
+    first!.health.probed(false, 'no answer')
+    expect([usable(), first!.health.ejected, first!.health.lastFailure]).to.deep.equal(['-u', false, 'no answer'])
+    fail(first!)
+    first!.health.probed(true)
+    expect(usable()).to.equal('-u')
+    engine.pass(30_020)
+    expect(usable()).to.equal('uu')
+  })
+
+  it('costs no thread when what hears of a restoration breaks', () => {
+    const [first] = open(2)
+    fail(first!)
+    engine.upstream.refresh = () => {
+      throw new Error('ours')
+    }
+    engine.pass(30_020)
+    expect(engine.faults).to.have.length(1)
+  })
+})
