@@ -16,6 +16,7 @@ import {
   framing,
   framingKind,
   type HeadLimits,
+  http1Error,
   type Link,
   type LinkError,
   parseResponseHead,
@@ -27,6 +28,9 @@ import type { HttpExchange } from './exchange.ts'
 
 /** Bounds of what an upstream may answer with. */
 const limits: HeadLimits = { maxHeadBytes: 65_536, maxFields: 200, maxTargetBytes: 0 }
+
+/** Interim responses before the final one, at most: each is passed on, so a row without end is a way to be kept busy. */
+const maxInterim = 100
 
 /** Without a byte either way, in milliseconds. Default: 300_000. */
 const defaultIdleMs = 300_000
@@ -56,6 +60,7 @@ export class Http1Connection extends Connection implements ConnectingHandler, Ex
   /** Whether the response's head has come, and whether any byte of a response has. */
   #headDone = false
   #answering = false
+  #interim = 0
   /** Whether the connection may be used again, by what the response says. */
   #persistent = true
   #idleTimeoutMs: number
@@ -99,6 +104,7 @@ export class Http1Connection extends Connection implements ConnectingHandler, Ex
     this.#epoch = exchange.epoch
     this.#headDone = false
     this.#answering = false
+    this.#interim = 0
     for (const bytes of outgoing) this.link.send(bytes)
     if (exchange.requestDone) this.requestEnd()
     else this.requestProgress()
@@ -141,7 +147,7 @@ export class Http1Connection extends Connection implements ConnectingHandler, Ex
     this.#held.write(bytes, start, end)
     // A head is parsed anew only when a line of it has been completed.
     if (!bytes.subarray(start, end).includes(0x0a)) {
-      if (this.#held.length >= limits.maxHeadBytes) this.#invalid(responseError(0, 'responseBegun'))
+      if (this.#held.length >= limits.maxHeadBytes) this.#invalid(responseError(http1Error.tooLarge, 'responseBegun'))
       return
     }
     const held = this.#held.take()
@@ -168,6 +174,10 @@ export class Http1Connection extends Connection implements ConnectingHandler, Ex
       if (head.status === 101) {
         const refused = exchange.switchProtocols(head, { buf: bytes, start: at, end })
         if (refused !== undefined) this.#invalid(refused)
+        return end
+      }
+      if (++this.#interim > maxInterim) {
+        this.#invalid(new ProxyError('upstreamInvalid', 'interim responses without end', { progress: 'responseBegun' }))
         return end
       }
       exchange.informational(head)
@@ -201,7 +211,8 @@ export class Http1Connection extends Connection implements ConnectingHandler, Ex
     this.#exchange = undefined
     this.#held.clear()
     // Bytes after the end would be taken for the answer to the next request: such a peer is not trusted with one.
-    if (surplusBytes > 0 || !exchange.requestDone) this.#persistent = false
+    // The rest of a request that still waits to be sent would have the next one wait unseen.
+    if (surplusBytes > 0 || !exchange.requestDone || this.link.congested) this.#persistent = false
     const { reusable } = this
     if (!reusable) this.close()
     else if (this.link.paused) this.link.resume()

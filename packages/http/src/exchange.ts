@@ -356,6 +356,8 @@ export class HttpExchange extends Exchange implements Head {
     }
     this.statusCode = error.answer.http
     this.responseBegun = true
+    // What was malformed may have been understood otherwise: nothing after it can be trusted to begin where it seems to.
+    if (error.code === 'badRequest') this.session.closeAfterwards()
     this.session.sendAnswer(errorAnswer(error, { reasonHeader: this.session.listener.options.config.reasonHeader }))
   }
 

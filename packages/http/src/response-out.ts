@@ -42,8 +42,10 @@ export function composeResponse(head: ResponseHead, framing: ResponseFraming): {
   // RFC 9110 §6.6.1: whoever forwards a response without Date adds one.
   if (status >= 200 && (head.seen & (1 << fieldId.date)) === 0) at = writeLatin1(out, at, `Date: ${httpDate()}\r\n`)
   if (framing.kind === framingKind.chunked) at = writeLatin1(out, at, 'Transfer-Encoding: chunked\r\n')
-  if (framing.upgrade) at = writeLatin1(out, at, 'Connection: Upgrade\r\n')
-  else if (framing.connection !== undefined) at = writeLatin1(out, at, `Connection: ${framing.connection}\r\n`)
+  if (framing.upgrade) {
+    const option = framing.connection === undefined ? '' : `, ${framing.connection}`
+    at = writeLatin1(out, at, `Connection: Upgrade${option}\r\n`)
+  } else if (framing.connection !== undefined) at = writeLatin1(out, at, `Connection: ${framing.connection}\r\n`)
   at = writeLatin1(out, at, '\r\n')
   return { out, length: at }
 }

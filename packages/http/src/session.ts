@@ -1,6 +1,7 @@
 import { type Expirable, type ProxyError, refusals, ProxyError as Refusal, Timer } from '@sluice/core'
 import {
   ByteStore,
+  congestedBytes,
   type FramingKind,
   framingKind,
   hurryLingering,
@@ -27,6 +28,7 @@ type SessionState =
   | 'body' // a request's body is being read
   | 'response' // the request is complete, its response is not
   | 'dropping' // the response is complete, the rest of the request is read and dropped
+  | 'flushing' // both are complete, but the client has not taken enough of what it was sent to be served more
   | 'ended' // nothing more is read here: the link is closing, or belongs to a tunnel
 
 /** Bytes of later requests that are kept while one is being answered. Beyond it reading stops. */
@@ -81,6 +83,8 @@ export class Http1Session implements LinkHandler, Expirable {
   #tunnel: SessionTunnel | undefined
   #bytesInBefore = 0
   #bytesOutBefore = 0
+  /** How much had been written when it was last handed to the kernel. */
+  #flushedBytes = 0
   /** What was still unsent when the send timeout began. */
   #unsent = 0
 
@@ -121,13 +125,22 @@ export class Http1Session implements LinkHandler, Expirable {
     if (this.#state === 'ended') return
     if (this.#held.length === 0 && this.#state === 'head') this.#timer.arm(this.listener.timeouts.headMs)
     this.#held.write(bytes, start, end)
-    if (this.#state === 'response' && this.#held.length >= maxHeldBytes) this.#pause(pausedFor.pipeline)
+    this.#pauseWhenFull()
+  }
+
+  #pauseWhenFull(): void {
+    if (this.#held.length < maxHeldBytes) return
+    if (this.#state === 'response' || this.#state === 'flushing') this.#pause(pausedFor.pipeline)
   }
 
   #readHeld(): void {
     const held = this.#held.take()
     const at = this.#read(held, 0, held.length)
-    if (at < held.length) this.#hold(held, at, held.length)
+    if (at < held.length) {
+      if (this.#state === 'head') this.#timer.arm(this.listener.timeouts.headMs)
+      this.#held.giveBack(held, at)
+      this.#pauseWhenFull()
+    }
     if (this.#halfClosed && this.#state === 'head') this.#endSession()
   }
 
@@ -231,15 +244,22 @@ export class Http1Session implements LinkHandler, Expirable {
   /** What was stored is on its way. */
   forwarding(): void {
     this.#unpause(pausedFor.store)
+    // The answers before this one may not have been taken yet.
+    if (this.link.congested) this.#exchange.downloadCongested(true)
   }
 
   onCongested(): void {
     this.#unsent = this.link.unsentBytes
     this.#timer.arm(this.listener.timeouts.sendMs)
+    if (this.#state === 'head') this.#state = 'flushing'
     this.#exchange.downloadCongested(true)
   }
 
   onDrain(): void {
+    if (this.#state === 'flushing') {
+      this.#nextRequest()
+      return
+    }
     // The timer was taken for the sending; whatever it guarded before it guards again.
     if (this.#state === 'head') {
       this.#timer.arm(this.idle ? this.listener.timeouts.keepAliveMs : this.listener.timeouts.headMs)
@@ -276,6 +296,11 @@ export class Http1Session implements LinkHandler, Expirable {
       upgrade: head.status === 426,
     })
     this.link.write(out, 0, length, available > 0 ? available + (sent === kind ? 0 : chunkRoom) : 0)
+  }
+
+  /** The present response is the last one. */
+  closeAfterwards(): void {
+    this.#closing = true
   }
 
   /** Sends an answer of ours, complete. */
@@ -347,10 +372,25 @@ export class Http1Session implements LinkHandler, Expirable {
       this.#endSession()
       return
     }
+    if (this.#answersPileUp()) {
+      this.#state = 'flushing'
+      this.#timer.arm(this.listener.timeouts.sendMs)
+      return
+    }
     this.#timer.arm(this.listener.timeouts.keepAliveMs, now)
     // Before what is held: the next request may have to stop the reading again, or more would be held with each one.
     this.#unpause(pausedFor.pipeline | pausedFor.store | pausedFor.upstream)
     if (!this.#reading && this.#held.length > 0) this.#readHeld()
+  }
+
+  /** Whether the client does not take what it has asked for: it gets no more before it does. */
+  #answersPileUp(): boolean {
+    if (this.link.bytesOut - this.#flushedBytes >= congestedBytes) {
+      // Many answers of ours may be given in one turn.
+      this.#flushedBytes = this.link.bytesOut
+      this.link.flush()
+    }
+    return this.link.congested
   }
 
   // How it ends.
@@ -387,7 +427,10 @@ export class Http1Session implements LinkHandler, Expirable {
   close(): void {
     if (this.#tunnel !== undefined) this.#tunnel.close()
     else if (this.#state === 'head' || this.#state === 'dropping') this.link.destroy()
-    else if (this.#state === 'ended') hurryLingering(this.link)
+    else if (this.#state === 'flushing') {
+      this.#endSession()
+      hurryLingering(this.link)
+    } else if (this.#state === 'ended') hurryLingering(this.link)
     else {
       this.#closing = true
       this.#exchange.fail(refusals.draining)
@@ -403,6 +446,10 @@ export class Http1Session implements LinkHandler, Expirable {
           return
         }
         break
+      case 'flushing':
+        if (this.listener.options.config.halfClose) this.#halfClosed = true
+        else this.#endSession()
+        return
       case 'head':
       case 'dropping':
         this.#endSession()
@@ -451,6 +498,7 @@ export class Http1Session implements LinkHandler, Expirable {
         this.#endSession()
         return
       case 'response':
+      case 'flushing':
       case 'ended':
         return
     }

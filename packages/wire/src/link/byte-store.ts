@@ -29,6 +29,12 @@ export class ByteStore {
     return taken
   }
 
+  /** Keeps the rest of what was taken, without a copy. Only while nothing else has been written. */
+  giveBack(taken: Buffer, start: number): void {
+    this.#bytes = taken.subarray(start)
+    this.length = this.#bytes.length
+  }
+
   clear(): void {
     this.#bytes = none
     this.length = 0
