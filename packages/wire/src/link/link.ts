@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { enterTurn, type Flushable, flushAtEndOfTurn, leaveTurn } from './flush.ts'
 import { copyBytes } from '../http1/bytes.ts'
 import { LinkError } from './link-error.ts'
+import { HandleOutlet, type Outlet, returnLoans, StreamOutlet } from './outlet.ts'
 import { bulkBytes, ReadBuffer, type Slab } from './read-buffers.ts'
 
 /** The protocol's half of a link: what it is told. Every call may write to any link; the writes leave together. */
@@ -48,6 +49,7 @@ export class Link implements Flushable {
   readonly #raw: Socket
   readonly #readBuffer: ReadBuffer | undefined
   readonly #tls: boolean
+  readonly #outlet: Outlet
   #pending: Buffer | undefined
   #morePending: Buffer[] | undefined
   /** Slabs that pending writes refer to. */
@@ -68,6 +70,10 @@ export class Link implements Flushable {
     this.#raw = options.raw ?? socket
     this.#tls = options.raw !== undefined || 'encrypted' in socket
     this.#readBuffer = options.readBuffer
+    this.#outlet =
+      this.#readBuffer !== undefined && !this.#tls && HandleOutlet.works
+        ? new HandleOutlet(socket, () => this.event('drain'))
+        : new StreamOutlet(socket)
     this.#socket[linkOf] = this
     if (this.#readBuffer === undefined) socket.on('data', onData)
     socket.on('end', onEnd)
@@ -91,6 +97,7 @@ export class Link implements Flushable {
 
   /** Bytes written that the kernel has not taken yet. */
   get unsentBytes(): number {
+    // The stream counts a write until all of it has gone; the handle knows how much of it has.
     const handle = (this.#raw as unknown as { _handle?: { writeQueueSize?: number } | null })._handle
     return handle?.writeQueueSize ?? this.#socket.writableLength
   }
@@ -186,29 +193,12 @@ export class Link implements Flushable {
     this.#pending = undefined
     this.#morePending = undefined
     this.#borrowed = undefined
-    const socket = this.#socket
-    if (this.#closed || !socket.writable) {
-      if (borrowed !== undefined) for (const slab of borrowed) slab.returnLoan()
+    if (this.#closed || !this.#socket.writable) {
+      if (borrowed !== undefined) returnLoans(borrowed)
       return
     }
-    const written = borrowed === undefined ? undefined : () => returnLoans(borrowed)
-    if (more === undefined) {
-      if (written === undefined) socket.write(first)
-      else socket.write(first, written)
-    } else {
-      socket.cork()
-      socket.write(first)
-      const last = more.length - 1
-      for (let i = 0; i < last; i++) socket.write(more[i]!)
-      if (written === undefined) socket.write(more[last]!)
-      else socket.write(more[last]!, written)
-      socket.uncork()
-    }
-    if (borrowed !== undefined && socket.writableLength === 0) {
-      // The kernel has taken everything: the slabs need not wait for the callback, which comes a tick later.
-      returnLoans(borrowed)
-    }
-    if (!this.#congested && socket.writableLength >= congestedBytes) {
+    this.#outlet.write(first, more, borrowed)
+    if (!this.#congested && this.#outlet.queuedBytes >= congestedBytes) {
       this.#congested = true
       this.handler.onCongested()
     }
@@ -243,7 +233,7 @@ export class Link implements Flushable {
     if (this.#closed) return
     if (this.#pending !== undefined) this.flush()
     this.#ending = true
-    if (this.#socket.writableLength > 0) {
+    if (this.#outlet.queuedBytes > 0) {
       // A peer that reads no more would keep the socket, and whatever is counted with it, for ever.
       const timer = setTimeout(() => this.reset(), flushMs)
       this.#socket.once('close', () => clearTimeout(timer))
@@ -361,11 +351,6 @@ function leaveTurnSafely(link: Link): void {
 
 function resettable(socket: Socket): boolean {
   return (socket as unknown as { _handle?: { reset?: unknown } | null })._handle?.reset !== undefined
-}
-
-/** Called early when the kernel took all, and again by the write's callback: the second call finds nothing. */
-function returnLoans(borrowed: Slab[]): void {
-  while (borrowed.length > 0) borrowed.pop()!.returnLoan()
 }
 
 function linkFor(socket: LinkedSocket): Link {

@@ -1,5 +1,6 @@
 import { createServer, connect, type Socket } from 'node:net'
 import { adopt } from './adopt.ts'
+import { HandleOutlet, learnWriteRequest } from './outlet.ts'
 
 let chosen = false
 let tested: Promise<boolean> | undefined
@@ -12,8 +13,9 @@ export function ownedBuffers(): boolean {
 /**
  * Chooses how links read: into owned buffers, or by plain `'data'` events where that does not work.
  *
- * Owned buffers rest on adopting an accepted socket's handle, which Node does not document. So it is tried once a
- * thread, on a loopback connection: bytes and FIN must arrive through it. `SLUICE_LINK=plain` chooses the plain way.
+ * Owned buffers rest on adopting an accepted socket's handle, and fast writes on writing to it, neither of which Node
+ * documents. So both are tried once a thread, on a loopback connection: bytes and FIN must arrive, both ways.
+ * `SLUICE_LINK=plain` chooses the plain way.
  */
 export function testLinks(): Promise<boolean> {
   tested ??= (
@@ -30,6 +32,8 @@ function tryAdoption(): Promise<boolean> {
     let client: Socket | undefined
     let adopted: Socket | undefined
     let received = 0
+    let heard = false
+    let answer = ''
     const finish = (works: boolean) => {
       clearTimeout(timer)
       client?.destroy()
@@ -47,8 +51,13 @@ function tryAdoption(): Promise<boolean> {
             return true
           },
         })
+        learnWriteRequest(adopted)
+        adopted.write(Buffer.from('by its stream, '))
+        if (!HandleOutlet.works) throw new Error('a write request cannot be learned')
+        new HandleOutlet(adopted, () => {}).write(Buffer.from('by its '), [Buffer.from('handle')], undefined)
+        adopted.end()
         adopted.on('error', () => finish(false))
-        adopted.on('end', () => finish(received === 2))
+        adopted.on('end', () => (heard = received === 2))
       } catch {
         finish(false)
       }
@@ -59,6 +68,8 @@ function tryAdoption(): Promise<boolean> {
       if (address === null || typeof address === 'string') return finish(false)
       client = connect(address.port, '127.0.0.1')
       client.on('error', () => finish(false))
+      client.on('data', (bytes) => (answer += bytes.toString()))
+      client.on('close', () => finish(heard && answer === 'by its stream, by its handle'))
       client.end('ok')
     })
   })
