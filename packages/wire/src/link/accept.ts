@@ -1,4 +1,5 @@
-import { createServer, type Server, type Socket } from 'node:net'
+import { unlink } from 'node:fs/promises'
+import { connect, createServer, type ListenOptions, type Server, type Socket } from 'node:net'
 import { type SecureContext, TLSSocket } from 'node:tls'
 import { adopt } from './adopt.ts'
 import { Link, type LinkHandler, onRead, takeNextBuffer } from './link.ts'
@@ -49,34 +50,37 @@ export class Acceptor {
     this.#accept = accept
     this.#tls = options.tls
     this.#failed = options.failed
-    this.#server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (socket) => {
-      try {
-        this.#accepted(socket)
-      } catch (error) {
-        socket.destroy()
-        this.#failed(error)
-      }
-    })
+    this.#server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (socket) =>
+      this.#accepted(socket),
+    )
   }
 
   /** Binds; rejects with Node's error when the address is taken or not ours. */
   async listen(bind: Bind, backlog = 4_096): Promise<Bind> {
     await testLinks()
     this.#owned = ownedBuffers()
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen(
-        { ...('path' in bind ? bind : { port: bind.port, ...(bind.host === '' ? {} : { host: bind.host }) }), backlog },
-        () => {
-          this.#server.off('error', reject)
-          this.#server.on('error', this.#failed)
-          resolve()
-        },
-      )
-    })
+    const where = 'path' in bind || bind.host !== '' ? bind : { port: bind.port }
+    try {
+      await this.#bind({ ...where, backlog })
+    } catch (error) {
+      if (!('path' in bind) || !(await isAbandoned(bind.path, error))) throw error
+      await unlink(bind.path)
+      await this.#bind({ ...where, backlog })
+    }
+    this.#server.on('error', this.#failed)
     const address = this.#server.address()
     if (address === null) throw new Error('the listener closed while it was being bound')
     return typeof address === 'string' ? { path: address } : { host: address.address, port: address.port }
+  }
+
+  #bind(options: ListenOptions): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen(options, () => {
+        this.#server.off('error', reject)
+        resolve()
+      })
+    })
   }
 
   /** Stops accepting. */
@@ -94,8 +98,17 @@ export class Acceptor {
       socket = adopt(accepted, { buffer: () => takeNextBuffer(firstReadBuffer), callback: onRead })
     }
     const link = new Link(socket, nobody, readBuffer === undefined ? {} : { readBuffer })
-    link.handler = this.#accept(link)
+    this.#handOver(link)
     if (readBuffer === undefined) socket.resume()
+  }
+
+  #handOver(link: Link): void {
+    try {
+      link.handler = this.#accept(link)
+    } catch (fault) {
+      link.destroy()
+      this.#failed(fault)
+    }
   }
 
   /** Under TLS a connection is a link once its handshake is done: before, its client is nobody. */
@@ -122,8 +135,21 @@ export class Acceptor {
       ended()
       socket.off('error', failed)
       const link = new Link(socket, nobody, { raw })
-      link.handler = this.#accept(link)
+      this.#handOver(link)
       socket.resume()
     })
   }
+}
+
+/** Whether a Unix socket is only the file that a process which was killed has left behind: nobody answers there. */
+function isAbandoned(path: string, error: unknown): Promise<boolean> {
+  if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') return Promise.resolve(false)
+  return new Promise((resolve) => {
+    const probe = connect({ path })
+    probe.once('connect', () => {
+      probe.destroy()
+      resolve(false)
+    })
+    probe.once('error', (failure: NodeJS.ErrnoException) => resolve(failure.code === 'ECONNREFUSED'))
+  })
 }
