@@ -1,0 +1,21 @@
+/** A key and a certificate of its own making for `sluice.test`, `localhost` and 127.0.0.1, for tests alone; valid to 2126. */
+export const certificate = {
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgAqVVtAX2zRYXSxJJ
+2FFf9f4BphXQYWDIuKjU6A2MqhKhRANCAARJGr+38nICW9+uCv+6UMl519YgGcAN
+1E4xeLJUERkaJkSKAF+ru17XF9L4qRbnJScwlw+LIUkCFcP7G27nUu1I
+-----END PRIVATE KEY-----
+`,
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBqzCCAVKgAwIBAgIUVRrtuxusvPLivz8BvmAR/ZsBcnEwCgYIKoZIzj0EAwIw
+FjEUMBIGA1UEAwwLc2x1aWNlLnRlc3QwIBcNMjYxMTIxMTkwMzM2WhgPMjEyNjEw
+MjgxOTAzMzZaMBYxFDASBgNVBAMMC3NsdWljZS50ZXN0MFkwEwYHKoZIzj0CAQYI
+KoZIzj0DAQcDQgAESRq/t/JyAlvfrgr/ulDJedfWIBnADdROMXiyVBEZGiZEigBf
+q7te1xfS+KkW5yUnMJcPiyFJAhXD+xtu51LtSKN8MHowHQYDVR0OBBYEFIh0Z1/M
+D1q4dupNmJ1vvXGYyFO+MB8GA1UdIwQYMBaAFIh0Z1/MD1q4dupNmJ1vvXGYyFO+
+MA8GA1UdEwEB/wQFMAMBAf8wJwYDVR0RBCAwHoILc2x1aWNlLnRlc3SCCWxvY2Fs
+aG9zdIcEfwAAATAKBggqhkjOPQQDAgNHADBEAiALZ8F6vDbHRxi1vfXhiVcW5LTc
+nvOUhez/JlgnLwz+NgIgEdL0YnhR2xJ7v5w+mbzwvnaFpujJAtjhf2hMHrTmr54=
+-----END CERTIFICATE-----
+`,
+} as const

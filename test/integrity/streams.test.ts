@@ -1,0 +1,270 @@
+// Streams in both directions at once through slow and bursty peers: what arrives has the hash of what was sent.
+import { createServer as createHttpServer, request as httpRequest } from 'node:http'
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
+import { createHash } from 'node:crypto'
+import { expect } from 'chai'
+import { WebSocket, WebSocketServer } from 'ws'
+import { eventually } from '../../packages/testkit/src/raw/index.ts'
+import { scale, scaled } from '../../packages/testkit/src/scale.ts'
+import { certificate } from '../../packages/wire/test/link/certificate.ts'
+import { type LinkMode, linkModes, ProxyProcess } from './proxy-process.ts'
+import { pauseMs, randomRun, readUnevenly, sendUnevenly } from './uneven.ts'
+
+const connections = scaled({ test: 16, ci: 32, soak: 64 })
+/** In each direction, over all connections, for each protocol and mode. */
+const totalBytes = scaled({ test: 4, ci: 48, soak: 2_048 }) * 1_048_576
+const each = Math.floor(totalBytes / connections)
+
+/** Both ends of one stream: what they sent and what they got. */
+interface Ends {
+  sentUp?: string
+  sentDown?: string
+  gotUp?: string
+  gotDown?: string
+}
+
+type Play = (port: number, streams: Ends[]) => Promise<void>
+
+const mebibyte = 1_048_576
+
+function listen(server: Server): Promise<number> {
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port)))
+}
+
+/** The first octet of a stream says which one it is. */
+async function serveDuplex(socket: Socket, streams: Ends[]): Promise<void> {
+  socket.on('error', () => undefined)
+  const first = await new Promise<Buffer>((resolve) => {
+    socket.once('readable', () => resolve(socket.read(1) as Buffer))
+  })
+  const ends = streams[first[0]!]!
+  const read = readUnevenly(socket)
+  ends.sentDown = await sendUnevenly(socket, each)
+  socket.end()
+  ends.gotUp = (await read).hash
+}
+
+async function playDuplex(socket: Socket, ends: Ends, index: number): Promise<void> {
+  socket.write(Buffer.from([index]))
+  const read = readUnevenly(socket)
+  ends.sentUp = await sendUnevenly(socket, each)
+  socket.end()
+  ends.gotDown = (await read).hash
+}
+
+const playTcp: Play = async (port, streams) => {
+  await Promise.all(
+    streams.map((ends, i) => playDuplex(connect({ port, host: '127.0.0.1', allowHalfOpen: true }), ends, i)),
+  )
+}
+
+const playTls: Play = async (port, streams) => {
+  const options = { port, host: '127.0.0.1', ca: certificate.cert, servername: 'sluice.test', allowHalfOpen: true }
+  await Promise.all(streams.map((ends, i) => playDuplex(connectTls(options), ends, i)))
+}
+
+const playHttp =
+  (framing: 'length' | 'chunked'): Play =>
+  async (port, streams) => {
+    await Promise.all(
+      streams.map(async (ends, i) => {
+        const sized = framing === 'length' ? { 'content-length': each } : {}
+        const req = httpRequest({ port, method: 'POST', path: `/${framing}/${i}`, agent: false, headers: sized })
+        const answered = new Promise<Readable>((resolve, reject) => {
+          req.once('response', resolve)
+          req.once('error', reject)
+        })
+        const sent = sendUnevenly(req, each).then((hash) => {
+          ends.sentUp = hash
+          req.end()
+        })
+        const read = await readUnevenly(await answered)
+        await sent
+        ends.gotDown = read.hash
+      }),
+    )
+  }
+
+async function sendMessages(socket: WebSocket): Promise<string> {
+  const hash = createHash('sha256')
+  for (let left = each; left > 0; ) {
+    const run = randomRun(left)
+    left -= run.length
+    hash.update(run)
+    await new Promise<void>((resolve, reject) =>
+      socket.send(run, (error) => (error == null ? resolve() : reject(error))),
+    )
+  }
+  return hash.digest('hex')
+}
+
+function readMessages(socket: WebSocket): Promise<string> {
+  const hash = createHash('sha256')
+  let left = each
+  return new Promise((resolve, reject) => {
+    socket.on('message', (run: Buffer) => {
+      hash.update(run)
+      left -= run.length
+      if (left === 0) resolve(hash.digest('hex'))
+      else if (run.length % 8 === 0) {
+        socket.pause()
+        void pauseMs(run.length % 10).then(() => socket.resume())
+      }
+    })
+    socket.once('error', reject)
+    socket.once('close', () => reject(new Error(`closed with ${left} bytes missing`)))
+  })
+}
+
+const playWebSocket: Play = async (port, streams) => {
+  await Promise.all(
+    streams.map(async (ends, i) => {
+      const socket = new WebSocket(`ws://127.0.0.1:${port}/${i}`, { perMessageDeflate: false })
+      const read = readMessages(socket)
+      await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject))
+      ends.sentUp = await sendMessages(socket)
+      ends.gotDown = await read
+      socket.close()
+    }),
+  )
+}
+
+describe('integrity of streams', () => {
+  let folder: string
+  let streams: Ends[] = []
+  const ports: Record<'tcp' | 'tls' | 'http' | 'ws', number> = { tcp: 0, tls: 0, http: 0, ws: 0 }
+  const servers: Server[] = []
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'sluice-integrity-'))
+    writeFileSync(join(folder, 'key.pem'), certificate.key)
+    writeFileSync(join(folder, 'cert.pem'), certificate.cert)
+    const duplex = (socket: Socket): void => void serveDuplex(socket, streams).catch(() => socket.destroy())
+    const tcp = createServer({ allowHalfOpen: true }, duplex)
+    const tls = createTlsServer({ ...certificate, allowHalfOpen: true }, duplex)
+    const http = createHttpServer((req, res) => {
+      const [, framing, index] = req.url!.split('/')
+      const ends = streams[Number(index)]!
+      if (framing === 'length') res.setHeader('content-length', each)
+      // The answer begins before the request has come: both directions flow at once.
+      res.flushHeaders()
+      const read = readUnevenly(req)
+      void sendUnevenly(res, each)
+        .then(async (hash) => {
+          ends.sentDown = hash
+          ends.gotUp = (await read).hash
+          res.end()
+        })
+        .catch(() => res.destroy())
+    })
+    const ws = createHttpServer()
+    new WebSocketServer({ server: ws, perMessageDeflate: false }).on('connection', (socket, req) => {
+      const ends = streams[Number(req.url!.slice(1))]!
+      socket.on('error', () => undefined)
+      void readMessages(socket).then(
+        (hash) => (ends.gotUp = hash),
+        () => undefined,
+      )
+      void sendMessages(socket).then(
+        (hash) => (ends.sentDown = hash),
+        () => undefined,
+      )
+    })
+    servers.push(tcp, tls, http, ws)
+    ports.tcp = await listen(tcp)
+    ports.tls = await listen(tls)
+    ports.http = await listen(http)
+    ports.ws = await listen(ws)
+  })
+
+  after(async () => {
+    for (const server of servers) server.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  function configuration(): unknown {
+    const tls = { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') }
+    const bind = '127.0.0.1:0'
+    return {
+      listeners: {
+        tcp: { bind, protocol: 'tcp', upstream: 'tcp' },
+        tlsIn: { bind, protocol: 'tcp', tls, upstream: 'tcp' },
+        tlsBoth: { bind, protocol: 'tcp', tls, upstream: 'tls' },
+        tlsOut: { bind, protocol: 'tcp', upstream: 'tls' },
+        http: { bind, protocol: 'http', upstream: 'http' },
+        ws: { bind, protocol: 'websocket', upstream: 'ws' },
+      },
+      upstreams: {
+        tcp: { endpoints: [`127.0.0.1:${ports.tcp}`] },
+        tls: { endpoints: [`127.0.0.1:${ports.tls}`], tls: { ca: tls.cert, serverName: 'sluice.test' } },
+        http: { endpoints: [`127.0.0.1:${ports.http}`] },
+        ws: { endpoints: [`127.0.0.1:${ports.ws}`] },
+      },
+    }
+  }
+
+  const plays: readonly (readonly [title: string, listener: string, play: Play])[] = [
+    ['tcp', 'tcp', playTcp],
+    ['TLS from clients', 'tlsIn', playTls],
+    ['TLS towards upstreams', 'tlsOut', playTcp],
+    ['TLS on both sides', 'tlsBoth', playTls],
+    ['http with lengths', 'http', playHttp('length')],
+    ['http with chunks', 'http', playHttp('chunked')],
+    ['websocket', 'ws', playWebSocket],
+  ]
+
+  function suite(mode: LinkMode): void {
+    describe(`with ${mode.name}`, function () {
+      this.timeout(scaled({ test: 30_000, ci: 180_000, soak: 3_600_000 }))
+      let proxy: ProxyProcess
+
+      before(async () => {
+        proxy = await ProxyProcess.start(configuration(), mode)
+      })
+
+      for (const [title, listener, play] of plays) {
+        it(`${title}: every stream arrives as it was sent, both ways`, async () => {
+          streams = Array.from({ length: connections }, () => ({}))
+          let peakBytes = 0
+          const watch = setInterval(
+            () => {
+              void proxy.report().then(({ rssBytes }) => (peakBytes = Math.max(peakBytes, rssBytes)))
+            },
+            scaled({ test: 1_000, ci: 1_000, soak: 5_000 }),
+          )
+          try {
+            await play(proxy.port(listener), streams)
+            await eventually(() =>
+              streams.every(({ gotUp, sentDown }) => gotUp !== undefined && sentDown !== undefined),
+            )
+          } finally {
+            clearInterval(watch)
+          }
+          for (const { sentUp, sentDown, gotUp, gotDown } of streams) {
+            expect(gotUp, 'up').to.equal(sentUp)
+            expect(gotDown, 'down').to.equal(sentDown)
+          }
+          await eventually(async () => (await proxy.report()).settled)
+          if (scale() === 'soak') {
+            const bound = proxy.first.rssBytes + 64 * mebibyte + connections * 262_144
+            expect(peakBytes, 'peak of the resident memory').to.be.below(bound)
+          }
+        })
+      }
+
+      after(async () => {
+        const { faults, rssBytes } = await proxy.report()
+        expect(faults).to.equal(0)
+        // Far above what it should be, so that only a leak reaches it.
+        expect(rssBytes - proxy.first.rssBytes).to.be.below(256 * mebibyte)
+        await proxy.close()
+      })
+    })
+  }
+  for (const mode of linkModes) suite(mode)
+})
