@@ -420,7 +420,7 @@ describe('Exchange', () => {
               for (const other of others) other.cancel(refusals.clientGone)
               for (let round = 0; round < 5; round++) {
                 await turnOver()
-                for (const connection of [...connector.connections]) {
+                for (const connection of connector.connections) {
                   if (connection.state === 'connecting') connection.open()
                   if (connection.state !== 'leased') continue
                   const { exchange } = connection

@@ -176,5 +176,5 @@ export class FakeEngine {
 
 /** Waits until the turn is over: waiters that were granted have been told. */
 export async function turnOver(): Promise<void> {
-  for (let i = 0; i < 5; i++) await null
+  for (let i = 0; i < 5; i++) await Promise.resolve()
 }

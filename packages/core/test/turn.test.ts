@@ -33,8 +33,8 @@ describe('Turn', () => {
     const turn = new Turn()
     turn.put(task('a', () => turn.put(task('c'))))
     turn.put(task('b'))
-    await null
-    await null
+    await Promise.resolve()
+    await Promise.resolve()
     expect(said).to.deep.equal(['a', 'b', 'c'])
   })
 
@@ -46,7 +46,7 @@ describe('Turn', () => {
       }),
     )
     turn.put(task('b'))
-    await null
+    await Promise.resolve()
     expect(said).to.deep.equal(['a', 'a: broken', 'b'])
   })
 
@@ -67,7 +67,7 @@ describe('Turn', () => {
       turn.put(task('b'))
       turn.put(task('c'))
       expect((await seen).message).to.equal('broken')
-      await null
+      await Promise.resolve()
       expect(said).to.deep.equal(['b', 'c'])
     } finally {
       for (const listener of listeners) process.on('uncaughtException', listener)

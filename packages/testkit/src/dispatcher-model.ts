@@ -105,7 +105,7 @@ export async function runDispatcherModel(
       upstream.move(permit)
       if (permit.room !== from) report.moved++
     } else {
-      await null
+      await Promise.resolve()
       const granted = waiting.filter((unit) => unit.permit.held)
       const names = granted.map((unit) => unit.name)
       if (order.splice(0).join() !== names.join()) fail('waiters were not told in their order')

@@ -146,7 +146,9 @@ export class Pool {
 
   /** Closes what is idle (`drain`), or everything. */
   close(which: 'idle' | 'all'): void {
-    for (const connection of [...this.#connections]) {
+    // What is begun meanwhile, for those who still wait, is not closed.
+    const connections = [...this.#connections]
+    for (const connection of connections) {
       if (which === 'all' || connection.state === 'idle') connection.close()
     }
   }

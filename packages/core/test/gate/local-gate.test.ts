@@ -52,7 +52,7 @@ describe('LocalGate with an admission', () => {
     expect(gate.waiting).to.equal(1)
     free = true
     gate.admitWaiting()
-    await null
+    await Promise.resolve()
     expect(unit.told).to.equal(true)
     expect([gate.running, gate.waiting]).to.deep.equal([1, 0])
   })

@@ -69,7 +69,7 @@ describe('TimerWheel', () => {
     timer('b').arm(900)
     timer('later').arm(5_000)
     clock.jump(2_000, wheel)
-    expect(fired.map((entry) => entry.split(' ')[0]).toSorted()).to.deep.equal(['a', 'b'])
+    expect(fired.map((entry) => entry.split(' ')[0])).to.have.members(['a', 'b'])
     expect(wheel.count).to.equal(1)
   })
 

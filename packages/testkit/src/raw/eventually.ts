@@ -8,6 +8,9 @@ export interface EventuallyOptions {
   readonly what?: string
 }
 
+/** What of a type can be truthy. */
+export type Truthy<T> = Exclude<T, undefined | null | false | 0 | ''>
+
 const eagerTurns = 50
 const pollMs = 2
 
@@ -18,14 +21,14 @@ const pollMs = 2
 export async function eventually<T>(
   predicate: () => T | PromiseLike<T>,
   { timeoutMs = 10_000, what = String(predicate) }: EventuallyOptions = {},
-): Promise<T> {
+): Promise<Truthy<T>> {
   const deadline = performance.now() + timeoutMs
   let last: string
   for (let turn = 0; ; turn++) {
     let cause: unknown
     try {
       const value = await predicate()
-      if (value) return value
+      if (value) return value as Truthy<T>
       last = `the last value was ${inspect(value)}`
     } catch (error) {
       cause = error

@@ -1,0 +1,4 @@
+import { describeConnection } from '../../testkit/src/index.ts'
+import { tcpConnector } from '../src/connection.ts'
+
+describeConnection('TcpConnection', tcpConnector)
