@@ -15,10 +15,10 @@ import { certificate } from '../../packages/wire/test/link/certificate.ts'
 import { type LinkMode, linkModes, ProxyProcess } from './proxy-process.ts'
 import { pauseMs, randomRun, readUnevenly, sendUnevenly } from './uneven.ts'
 
-const connections = scaled({ test: 16, ci: 32, soak: 64 })
-/** In each direction, over all connections, for each protocol and mode. */
-const totalBytes = scaled({ test: 4, ci: 48, soak: 2_048 }) * 1_048_576
-const each = Math.floor(totalBytes / connections)
+/** Few and long in `npm test`: the kernel alone holds several MiB of a stream before anything else has to. */
+const connections = scaled({ test: 3, ci: 8, soak: 64 })
+/** Of one stream in one direction; the soak moves 2 GB each way. */
+const each = scaled({ test: 7, ci: 16, soak: 32 }) * 1_048_576
 
 /** Both ends of one stream: what they sent and what they got. */
 interface Ends {
@@ -153,11 +153,11 @@ describe('integrity of streams', () => {
       if (framing === 'length') res.setHeader('content-length', each)
       // The answer begins before the request has come: both directions flow at once.
       res.flushHeaders()
-      const read = readUnevenly(req)
-      void sendUnevenly(res, each)
-        .then(async (hash) => {
+      // It ends after the request: once an answer is complete, nobody needs the rest of what was asked.
+      const read = readUnevenly(req).then(({ hash }) => (ends.gotUp = hash))
+      void sendUnevenly(res, each, read)
+        .then((hash) => {
           ends.sentDown = hash
-          ends.gotUp = (await read).hash
           res.end()
         })
         .catch(() => res.destroy())
@@ -266,5 +266,6 @@ describe('integrity of streams', () => {
       })
     })
   }
-  for (const mode of linkModes) suite(mode)
+  // Poisoned links are the owned ones, only stricter.
+  for (const mode of scale() === 'test' ? linkModes.slice(1) : linkModes) suite(mode)
 })

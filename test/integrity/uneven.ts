@@ -16,15 +16,18 @@ export function randomRun(maxBytes: number): Buffer {
 
 export const pauseMs = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** Writes `bytes` octets in uneven runs, with pauses, and gives their SHA-256. The stream is left open. */
-export async function sendUnevenly(to: Writable, bytes: number, onRun?: (run: Buffer) => void): Promise<string> {
+/**
+ * Writes `bytes` octets in uneven runs, with pauses, and gives their SHA-256. The stream is left open; the last octet
+ * waits for `lastAfter`.
+ */
+export async function sendUnevenly(to: Writable, bytes: number, lastAfter?: Promise<unknown>): Promise<string> {
   const hash = createHash('sha256')
   for (let left = bytes; left > 0; ) {
+    if (left === 1) await lastAfter
     if (to.destroyed) throw new Error(`the stream was closed with ${left} of ${bytes} bytes unsent`)
-    const run = randomRun(left)
+    const run = randomRun(Math.max(1, left - 1))
     left -= run.length
     hash.update(run)
-    onRun?.(run)
     if (!to.write(run)) {
       await new Promise<void>((resolve) => {
         const done = (): void => {
@@ -41,17 +44,22 @@ export async function sendUnevenly(to: Writable, bytes: number, onRun?: (run: Bu
   return hash.digest('hex')
 }
 
-/** Reads to the end, now greedily, now with pauses in which the buffers on the way fill; gives length and SHA-256. */
+/**
+ * Reads to the end, now greedily, now with pauses in which the buffers on the way fill; gives length and SHA-256. It
+ * begins late: only when the kernel's buffers are full does anything queue in between.
+ */
 export async function readUnevenly(from: Readable): Promise<{ bytes: number; hash: string }> {
   const hash = createHash('sha256')
+  const patience = below(2) === 0 ? 8 : 64
   let bytes = 0
   let greedy = 0
+  await pauseMs(50 + below(100))
   await new Promise<void>((resolve, reject) => {
     from.on('data', (run: Buffer) => {
       bytes += run.length
       hash.update(run)
       if (greedy-- > 0) return
-      greedy = below(64)
+      greedy = below(patience)
       from.pause()
       setTimeout(() => from.resume(), below(12))
     })
