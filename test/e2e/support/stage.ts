@@ -70,10 +70,10 @@ export class Stage {
     return client
   }
 
-  /** Has something closed after the proxy, such as an upstream. */
-  closes<T extends { close(): Promise<void> }>(closable: T): T {
+  /** Has something closed after the proxy, such as its upstream. */
+  closesWith(closable: { close(): Promise<void> }): this {
     this.#closers.push(() => closable.close())
-    return closable
+    return this
   }
 
   gate(id: string): ProxyStats['gates'][number] {
