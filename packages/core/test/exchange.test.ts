@@ -202,11 +202,16 @@ describe('Exchange', () => {
   describe('giving back', () => {
     it('has its connection back in the pool before its permit, so that the next unit finds it', async () => {
       const connector = new FakeConnector()
-      const { runtime } = open(gated(1))
+      const { runtime, upstream } = open(gated(1))
       const first = new FakeExchange(runtime, connector).start(engine.route())
       const second = new FakeExchange(runtime, connector).start(engine.route())
       connector.last.open()
+      let runningWhenIdle: number | undefined
+      connector.last.idled = () => {
+        runningWhenIdle = upstream.gate.running
+      }
       first.upstreamEnded(true)
+      expect(runningWhenIdle, 'the permit is still out').to.equal(1)
       await turnOver()
       expect(second.state).to.equal('forwarding')
       expect(connector.connections).to.have.length(1)

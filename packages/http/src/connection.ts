@@ -98,6 +98,13 @@ export class Http1Connection extends Connection implements ConnectingHandler, Ex
     this.link.destroy()
   }
 
+  /** Closes under an exchange that was cut, carried already or not, and tells it when the socket is gone. */
+  abandon(exchange: HttpExchange): void {
+    this.#exchange = exchange
+    this.#epoch = exchange.epoch
+    this.link.reset()
+  }
+
   /** Begins to serve an exchange: `outgoing` is what is there of its request. */
   carry(exchange: HttpExchange, outgoing: readonly Buffer[]): void {
     this.#exchange = exchange

@@ -267,7 +267,7 @@ export class HttpExchange extends Exchange implements Head {
   }
 
   protected abort(connection: Connection): void {
-    ;(connection as Http1Connection).link.reset()
+    ;(connection as Http1Connection).abandon(this)
   }
 
   // The response, as the connection brings it.

@@ -57,7 +57,8 @@ class WeightedRoundRobin implements Balancer {
     const credit = this.#credit
     let total = 0
     let best = -1
-    for (const [i, endpoint] of this.#endpoints.entries()) {
+    for (let i = 0; i < credit.length; i++) {
+      const endpoint = this.#endpoints[i]!
       if (endpoint === avoid || !endpoint.hasRoom) continue
       credit[i] = credit[i]! + endpoint.weight
       total += endpoint.weight

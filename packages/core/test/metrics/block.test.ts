@@ -30,8 +30,11 @@ describe('MetricsBlock', () => {
 
   it('keeps all figures when it grows', () => {
     const block = new MetricsBlock()
-    const places = Array.from({ length: 1_000 }, (_, i) => block.place(counter, { i: String(i) }))
-    for (const [i, place] of places.entries()) block.add(place, i)
+    const places = Array.from({ length: 1_000 }, (_, i) => {
+      const place = block.place(counter, { i: String(i) })
+      block.add(place, i)
+      return place
+    })
     const more = block.place(counter, { i: 'more' })
     block.add(more, 7)
     expect(block.read().map(({ values }) => values[0])).to.deep.equal([...places.keys(), 7])
