@@ -1,5 +1,6 @@
 /** Test backends for every protocol, well-behaved and misbehaving on cue. */
 export type { Address, Backend, BackendOptions, Neighbours } from './backend.ts'
+export { formatTable, parsePorts, UsageError } from './command-line.ts'
 export { type HttpBackendOptions, startHttpBackend } from './http.ts'
 export { type BackendKind, type BackendName, type BackendPlan, plans } from './names.ts'
 export { randomBlock, randomBlockBytes, randomBlocks, randomBytesOf, randomSha256 } from './random.ts'

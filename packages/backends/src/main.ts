@@ -1,29 +1,11 @@
 // Runs the test backends alone: `node main.ts [--host H] [--ports default|0|NAME=PORT,…]`. docker-compose.yml does.
 import { parseArgs } from 'node:util'
-import { type BackendName, plans } from './names.ts'
-import { BackendStartError, type Backends, startBackends, type StartBackendsOptions } from './start.ts'
+import { formatTable, parsePorts, UsageError } from './command-line.ts'
+import { plans } from './names.ts'
+import { BackendStartError, startBackends, type StartBackendsOptions } from './start.ts'
 
 const usage = `usage: main.ts [--host 127.0.0.1] [--ports default|0|NAME=PORT,…]
 names: ${plans.map((plan) => plan.name).join(' ')}`
-
-/** A mistake on the command line. */
-class UsageError extends Error {}
-
-function portsOf(text: string): NonNullable<StartBackendsOptions['ports']> {
-  if (text === 'default') return 'default'
-  if (text === '0') return 0
-  const ports: Partial<Record<BackendName, number>> = {}
-  for (const pair of text.split(',')) {
-    const [name, port] = pair.split('=')
-    const plan = plans.find((one) => one.name === name)
-    if (plan === undefined) throw new UsageError(`there is no backend '${name}'`)
-    if (port === undefined || !/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
-      throw new UsageError(`'${pair}' must be NAME=PORT, with a port from 0 to 65535`)
-    }
-    ports[plan.name] = Number(port)
-  }
-  return ports
-}
 
 function optionsOf(args: readonly string[]): StartBackendsOptions | undefined {
   try {
@@ -32,16 +14,10 @@ function optionsOf(args: readonly string[]): StartBackendsOptions | undefined {
       options: { host: { type: 'string' }, ports: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
     })
     if (values.help === true) return undefined
-    return { host: values.host ?? '127.0.0.1', ports: portsOf(values.ports ?? 'default') }
+    return { host: values.host ?? '127.0.0.1', ports: parsePorts(values.ports ?? 'default') }
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error })
   }
-}
-
-function print(backends: Backends): void {
-  const rows = backends.table.map((row) => [row.name, `${row.address.host}:${row.address.port}`, row.what, row.tryIt])
-  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]!.length)))
-  for (const row of rows) console.log(row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '))
 }
 
 async function main(): Promise<void> {
@@ -57,7 +33,7 @@ async function main(): Promise<void> {
     process.once('SIGINT', resolve)
   })
   const backends = await startBackends(options)
-  print(backends)
+  console.log(formatTable(backends.table))
   await stopped
   await backends.close()
 }

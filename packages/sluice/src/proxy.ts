@@ -124,6 +124,11 @@ export class Proxy {
     return Object.fromEntries([...this.#bound].map(([name, [first]]) => [name, first!]))
   }
 
+  /** Every address that a listener is bound to, as it was bound. */
+  boundAddresses(listener: string): readonly BindAddress[] {
+    return this.#bound.get(listener) ?? []
+  }
+
   /** Where the admin listener is bound; undefined without one. */
   get adminAddress(): BindAddress | undefined {
     return this.#adminAddress

@@ -56,6 +56,8 @@ export class Metrics {
     this.#proxy = proxy
     this.#stats = proxy.stats()
     this.contentType = this.#registry.contentType
+    // Before the first scrape, so that CPU time is counted from the start.
+    processMetrics()
     const stateful = new Map<MetricFamily, (stats: ProxyStats) => Sample[]>(gauges)
     for (const family of Object.values<MetricFamily>(families)) {
       const gauge = stateful.get(family)
