@@ -1,5 +1,4 @@
-import { unlink } from 'node:fs/promises'
-import { connect, createServer, type ListenOptions, type Server, type Socket } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import { type SecureContext, TLSSocket } from 'node:tls'
 import { adopt } from './adopt.ts'
 import { Link, type LinkHandler, onRead, takeNextBuffer } from './link.ts'
@@ -60,27 +59,17 @@ export class Acceptor {
     await testLinks()
     this.#owned = ownedBuffers()
     const where = 'path' in bind || bind.host !== '' ? bind : { port: bind.port }
-    try {
-      await this.#bind({ ...where, backlog })
-    } catch (error) {
-      if (!('path' in bind) || !(await isAbandoned(bind.path, error))) throw error
-      await unlink(bind.path)
-      await this.#bind({ ...where, backlog })
-    }
-    this.#server.on('error', this.#failed)
-    const address = this.#server.address()
-    if (address === null) throw new Error('the listener closed while it was being bound')
-    return typeof address === 'string' ? { path: address } : { host: address.address, port: address.port }
-  }
-
-  #bind(options: ListenOptions): Promise<void> {
-    return new Promise<void>((resolve, reject) => {
+    await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)
-      this.#server.listen(options, () => {
+      this.#server.listen({ ...where, backlog }, () => {
         this.#server.off('error', reject)
+        this.#server.on('error', this.#failed)
         resolve()
       })
     })
+    const address = this.#server.address()
+    if (address === null) throw new Error('the listener closed while it was being bound')
+    return typeof address === 'string' ? { path: address } : { host: address.address, port: address.port }
   }
 
   /** Stops accepting. */
@@ -139,17 +128,4 @@ export class Acceptor {
       socket.resume()
     })
   }
-}
-
-/** Whether a Unix socket is only the file that a process which was killed has left behind: nobody answers there. */
-function isAbandoned(path: string, error: unknown): Promise<boolean> {
-  if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') return Promise.resolve(false)
-  return new Promise((resolve) => {
-    const probe = connect({ path })
-    probe.once('connect', () => {
-      probe.destroy()
-      resolve(false)
-    })
-    probe.once('error', (failure: NodeJS.ErrnoException) => resolve(failure.code === 'ECONNREFUSED'))
-  })
 }
