@@ -90,7 +90,8 @@ export class Proxy {
       this.#hasEnded = resolve
     })
     const { logs } = options
-    const onFault = logs === undefined ? console.error : (fault: unknown) => logs.process.error({ err: fault }, 'internal')
+    const onFault =
+      logs === undefined ? console.error : (fault: unknown) => logs.process.error({ err: fault }, 'internal')
     const faults = new FaultLog(options.onFault ?? onFault)
     const internalErrors = this.metrics.place(families.internalErrors)
     this.runtime = new Runtime({
@@ -110,9 +111,7 @@ export class Proxy {
       tlsOf: connectTls,
     })
     const pseudonym = `sluice-${randomBytes(4).toString('hex')}`
-    this.listeners = config.listeners.map((listener) =>
-      this.#makeListener(listener, pseudonym, accountants.length > 0),
-    )
+    this.listeners = config.listeners.map((listener) => this.#makeListener(listener, pseudonym, accountants.length > 0))
   }
 
   get state(): ProxyState {

@@ -52,7 +52,11 @@ export function samplesOf(family: MetricFamily, series: readonly Series[]): Samp
     const samples: Sample[] = []
     for (let i = 0; i <= buckets.length; i++) {
       count += values[i]!
-      samples.push({ metricName: `${family.name}_bucket`, labels: { ...labels, le: buckets[i] ?? '+Inf' }, value: count })
+      samples.push({
+        metricName: `${family.name}_bucket`,
+        labels: { ...labels, le: buckets[i] ?? '+Inf' },
+        value: count,
+      })
     }
     samples.push({ metricName: `${family.name}_sum`, labels, value: values.at(-1)! })
     samples.push({ metricName: `${family.name}_count`, labels, value: count })

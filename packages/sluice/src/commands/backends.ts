@@ -28,6 +28,9 @@ async function load(): Promise<typeof import('@sluice/backends')> {
     return await import('@sluice/backends')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
-    throw new StartError('The test backends are not part of the published package: they come with a clone of Sluice.', 1)
+    throw new StartError(
+      'The test backends are not part of the published package: they come with a clone of Sluice.',
+      1,
+    )
   }
 }

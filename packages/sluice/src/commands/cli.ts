@@ -18,11 +18,11 @@ interface Command {
 
 const text = (value: unknown): string | undefined => (value === undefined ? undefined : String(value))
 const texts = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : [])
-const file = ['file', 'The configuration, YAML or JSON. Default: sluice.yaml'] as const
+const file = ['FILE', 'The configuration, YAML or JSON. Default: sluice.yaml'] as const
 
 const commands: Readonly<Record<string, Command>> = {
   run: {
-    usage: 'run [file]',
+    usage: 'run [FILE]',
     describe: 'Run a configuration',
     options: {},
     positional: [file],
@@ -30,22 +30,28 @@ const commands: Readonly<Record<string, Command>> = {
       ['$0 run', 'runs ./sluice.yaml'],
       ['$0 run /etc/sluice.yaml', 'SIGTERM and SIGINT drain, the second one stops at once, SIGUSR2 reopens the log'],
     ],
-    run: async (values) => (await import('./run.ts')).run(text(values['file'])),
+    run: async (values) => (await import('./run.ts')).run(text(values['FILE'])),
   },
   check: {
-    usage: 'check [file]',
+    usage: 'check [FILE]',
     describe: 'Tell everything that is wrong with a configuration',
     options: {},
     positional: [file],
     examples: [['$0 check sluice.yaml', 'exits with 2 when there is a mistake']],
-    run: async (values) => (await import('./check.ts')).check(text(values['file'])),
+    run: async (values) => (await import('./check.ts')).check(text(values['FILE'])),
   },
   explain: {
     usage: 'explain <words..>',
     describe: 'Tell what a request would meet, without sending it',
     options: {
       method: { type: 'string', default: 'GET', requiresArg: true, describe: 'Its method' },
-      header: { type: 'string', array: true, default: [], requiresArg: true, describe: 'A header field, `Name: value`' },
+      header: {
+        type: 'string',
+        array: true,
+        default: [],
+        requiresArg: true,
+        describe: 'A header field, `Name: value`',
+      },
     },
     positional: [['words', '[FILE] URL: the configuration (default: sluice.yaml), and the request']],
     examples: [
@@ -63,7 +69,7 @@ const commands: Readonly<Record<string, Command>> = {
       return (await import('./explain.ts')).explain(words.length === 2 ? words[0] : undefined, question)
     },
   },
-  http: oneLinerCommand('http', 'HTTP, WebSockets included', [
+  http: oneLinerCommand('http', 'HTTP and WebSockets', [
     ['$0 http :8080 localhost:3000', 'everything on port 8080 goes to port 3000'],
     [
       '$0 http :8080 localhost:3000 localhost:3001 --limit 6 --queue 100 --queue-timeout 2s',
@@ -73,7 +79,7 @@ const commands: Readonly<Record<string, Command>> = {
   tcp: oneLinerCommand('tcp', 'TCP connections', [
     ['$0 tcp 127.0.0.1:15432 db.internal:5432 --limit 20', 'twenty connections at once, the others wait'],
   ]),
-  ws: oneLinerCommand('ws', 'WebSockets and nothing else', [
+  ws: oneLinerCommand('ws', 'WebSockets alone', [
     ['$0 ws :8081 localhost:3004 --limit 100', 'a hundred sessions at once'],
   ]),
   backends: {
@@ -108,17 +114,17 @@ function oneLinerCommand(name: OneLiner, what: string, examples: Command['exampl
     options[flag] = type === 'boolean' ? { type, describe } : { type: 'string', requiresArg: true, describe }
   }
   return {
-    usage: `${name} <from> <to..>`,
-    describe: `Proxy ${what} without a file`,
+    usage: `${name} <FROM> <TO..>`,
+    describe: `Proxy ${what}, without a file`,
     options,
     positional: [
-      ['from', 'Where to listen: host:port, :port (all addresses) or unix:/path'],
-      ['to', 'The endpoints: host:port, a URL without path, or unix:/path'],
+      ['FROM', 'Where to listen: host:port, :port (all addresses) or unix:/path'],
+      ['TO', 'The endpoints: host:port, a URL without path, or unix:/path'],
     ],
     examples,
     run: async (values) => {
       const { oneLiner } = await import('./one-liner.ts')
-      return oneLiner(name, String(values['from']), texts(values['to']), values)
+      return oneLiner(name, String(values['FROM']), texts(values['TO']), values)
     },
   }
 }
@@ -150,7 +156,6 @@ async function dispatch(args: readonly string[], version: string): Promise<numbe
       'camel-case-expansion': false,
       'parse-numbers': false,
       'parse-positional-numbers': false,
-      'duplicate-arguments-array': false,
       'greedy-arrays': false,
     })
     .locale('en')

@@ -69,7 +69,10 @@ export function explanation(loaded: Loaded, question: Question): string {
 type Line = readonly [name: string, text: string]
 
 function format(lines: readonly Line[]): string {
-  return lines.filter(([, text]) => text !== '').map(([name, text]) => `${name.padEnd(10)} ${text}`).join('\n')
+  return lines
+    .filter(([, text]) => text !== '')
+    .map(([name, text]) => `${name.padEnd(10)} ${text}`)
+    .join('\n')
 }
 
 const defaultPorts: Readonly<Record<string, number>> = { http: 80, ws: 80, https: 443, wss: 443 }
@@ -78,7 +81,9 @@ const defaultPorts: Readonly<Record<string, number>> = { http: 80, ws: 80, https
 function parseQuestion({ url, method, headers }: Question): Asked {
   const [, scheme = '', authority = '', path = ''] = /^([a-z]+):\/\/([^/?#]*)([^?#]*)/.exec(url) ?? []
   if (authority === '' || !/^(?:https?|wss?|tcp)$/.test(scheme)) {
-    throw new UsageError(`\`${url}\` is not a URL like http://api.example.com:8080/users/7 (http, https, ws, wss, tcp).`)
+    throw new UsageError(
+      `\`${url}\` is not a URL like http://api.example.com:8080/users/7 (http, https, ws, wss, tcp).`,
+    )
   }
   const fields = new Map<string, string>()
   for (const header of headers) {
@@ -134,7 +139,9 @@ function placeOfRoute({ placeOf }: Loaded, listener: ListenerConfig, route: Rout
 
 /** Gates, upstream and endpoints, in the order in which a request meets them. */
 function wayOf(config: Config, listener: ListenerConfig, route: RouteConfig, path: string | undefined): Line[] {
-  const upstream = config.upstreams.find(({ name }) => route.action.kind === 'forward' && name === route.action.upstream)
+  const upstream = config.upstreams.find(
+    ({ name }) => route.action.kind === 'forward' && name === route.action.upstream,
+  )
   const gates = [listener.gate, route.gate, upstream?.gate].filter((gate) => gate !== undefined)
   const lines: Line[] = gates.length === 0 ? [['gates', 'none']] : gates.map((gate) => ['gate', describeGate(gate)])
   if (upstream === undefined) return lines

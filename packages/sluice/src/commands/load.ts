@@ -37,7 +37,8 @@ function read(file: string): string {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code !== 'ENOENT') throw new StartError(`${file} cannot be read: ${message}`, 2)
-    const hint = file === defaultFile ? ' Name another file, or start without one: sluice http :8080 localhost:3000' : ''
+    const hint =
+      file === defaultFile ? ' Name another file, or start without one: sluice http :8080 localhost:3000' : ''
     throw new StartError(`${file} does not exist.${hint}`, 2)
   }
 }

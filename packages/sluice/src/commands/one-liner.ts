@@ -48,7 +48,11 @@ export const flags: Readonly<Record<string, Flag>> = {
     path: `${upstream}.pool.maxConnections`,
     type: 'number',
   },
-  'tls-cert': { describe: 'Certificate chain (PEM): clients speak TLS', path: `${listener}.tls.cert`, needs: 'tls-key' },
+  'tls-cert': {
+    describe: 'Certificate chain (PEM): clients speak TLS',
+    path: `${listener}.tls.cert`,
+    needs: 'tls-key',
+  },
   'tls-key': { describe: 'Private key (PEM)', path: `${listener}.tls.key`, needs: 'tls-cert' },
   'drain-timeout': { describe: 'How long a drain may take', path: 'drainTimeout' },
   admin: { describe: 'Where metrics and state are served, such as 127.0.0.1:9901', path: 'admin.bind' },

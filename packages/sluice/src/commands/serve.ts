@@ -15,8 +15,8 @@ const stopMs = 500
 export interface ServeOptions {
   /** Whether there is a file to reload. Without one SIGHUP means that the terminal has gone. */
   readonly fromFile: boolean
-  /** Everything is bound. */
-  readonly started?: (proxy: Proxy) => void
+  /** Everything is bound: says what listens where. Default: a line a listener in the log. */
+  readonly started?: () => void
 }
 
 /**
@@ -61,8 +61,8 @@ class Service {
     })
     try {
       await this.#proxy.listen()
-      this.#sayWhere()
-      this.#options.started?.(this.#proxy)
+      if (this.#options.started === undefined) this.#sayWhere()
+      else this.#options.started()
       await this.#proxy.ended
       this.#logs.process.info('stopped')
       return 0

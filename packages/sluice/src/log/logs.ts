@@ -24,7 +24,12 @@ export class Logs {
       this.access = new AccessLog(new PrettyLine({ query: config.query, colour }), this.#file)
     }
     const pretty = config.access === 'pretty' || (terminal && config.access === 'off')
-    this.process = processLog(config.level, this.#file, pretty ? { colour } : undefined)
+    const write = (line: string) => {
+      // What has been waiting to be written is older.
+      this.access?.flush()
+      this.#file.write(line)
+    }
+    this.process = processLog(config.level, write, pretty ? { colour } : undefined)
   }
 
   /** Hears how many access log lines were dropped because the writer could not keep up. */
@@ -51,7 +56,11 @@ export class Logs {
   }
 }
 
-function processLog(level: string, file: LogFile, pretty: { readonly colour: boolean } | undefined): Logger {
+function processLog(
+  level: string,
+  write: (line: string) => void,
+  pretty: { readonly colour: boolean } | undefined,
+): Logger {
   const format =
     pretty === undefined
       ? undefined
@@ -67,6 +76,6 @@ function processLog(level: string, file: LogFile, pretty: { readonly colour: boo
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    { write: (line) => file.write(format === undefined ? line : (format(line) ?? '')) },
+    { write: (line) => write(format === undefined ? line : (format(line) ?? '')) },
   )
 }
