@@ -62,6 +62,8 @@ export class Link implements Flushable {
   #closed = false
   #congested = false
   #paused = false
+  /** What was asked for while bytes were queued at the handle. */
+  #afterDrain: 'end' | 'destroy' | undefined
   #error: LinkError | undefined
 
   constructor(socket: Socket, handler: LinkHandler, options: { raw?: Socket; readBuffer?: ReadBuffer } = {}) {
@@ -72,7 +74,7 @@ export class Link implements Flushable {
     this.#readBuffer = options.readBuffer
     this.#outlet =
       this.#readBuffer !== undefined && !this.#tls && HandleOutlet.works
-        ? new HandleOutlet(socket, () => this.event('drain'))
+        ? new HandleOutlet(socket, () => this.#drained())
         : new StreamOutlet(socket)
     this.#socket[linkOf] = this
     if (this.#readBuffer === undefined) socket.on('data', onData)
@@ -222,7 +224,24 @@ export class Link implements Flushable {
     if (this.#ending || this.#closed) return
     if (this.#pending !== undefined) this.flush()
     this.#ending = true
-    if (this.#socket.writable) this.#socket.end()
+    if (this.#queuedPastStream) this.#afterDrain = 'end'
+    else if (this.#socket.writable) this.#socket.end()
+  }
+
+  /**
+   * Whether bytes are queued that the stream knows nothing of. A FIN has to wait for them here: libuv would keep the
+   * order, but refuses a reset while a FIN is queued, and the socket would never close.
+   */
+  get #queuedPastStream(): boolean {
+    return this.#outlet instanceof HandleOutlet && this.#socket.writableLength === 0 && this.#outlet.queuedBytes > 0
+  }
+
+  #drained(): void {
+    const then = this.#afterDrain
+    this.#afterDrain = undefined
+    if (then === 'end') this.#socket.end()
+    else if (then === 'destroy') this.#socket.destroySoon()
+    this.event('drain')
   }
 
   /**
@@ -238,7 +257,8 @@ export class Link implements Flushable {
       const timer = setTimeout(() => this.reset(), flushMs)
       this.#socket.once('close', () => clearTimeout(timer))
     }
-    this.#socket.destroySoon()
+    if (this.#queuedPastStream) this.#afterDrain = 'destroy'
+    else this.#socket.destroySoon()
   }
 
   /** Closes at once; what is queued is dropped. */
@@ -256,7 +276,7 @@ export class Link implements Flushable {
     if (this.#closed || this.#socket.destroyed) return
     if (this.#raw.connecting || (this.#tls && this.#raw === this.#socket) || !resettable(this.#raw)) {
       // Under TLS of our own making the socket beneath cannot be reached; without close_notify the peer sees a cut.
-      // Unix sockets know no RST.
+      // Unix sockets know no RST, and libuv gives none while a FIN is on its way.
       this.destroy()
       return
     }
@@ -350,7 +370,8 @@ function leaveTurnSafely(link: Link): void {
 }
 
 function resettable(socket: Socket): boolean {
-  return (socket as unknown as { _handle?: { reset?: unknown } | null })._handle?.reset !== undefined
+  const ending = socket.writableEnded && !socket.writableFinished && socket.writableLength === 0
+  return !ending && (socket as unknown as { _handle?: { reset?: unknown } | null })._handle?.reset !== undefined
 }
 
 function linkFor(socket: LinkedSocket): Link {
