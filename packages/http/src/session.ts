@@ -137,7 +137,8 @@ export class Http1Session implements LinkHandler, Expirable {
     const held = this.#held.take()
     const at = this.#read(held, 0, held.length)
     if (at < held.length) {
-      if (this.#state === 'head') this.#timer.arm(this.listener.timeouts.headMs)
+      // A head that is still not complete is as old as its first byte: its time runs on.
+      if (at > 0 && this.#state === 'head') this.#timer.arm(this.listener.timeouts.headMs)
       this.#held.giveBack(held, at)
       this.#pauseWhenFull()
     }
