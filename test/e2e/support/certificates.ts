@@ -39,10 +39,8 @@ export class Authority {
     const [certFile, keyFile] = [join(this.dir, `${name}.pem`), join(this.dir, `${name}.key`)]
     writeFileSync(join(this.dir, `${name}.ext`), `subjectAltName=${names}\n`)
     this.#openssl('req', '-new', ...newKey, '-keyout', keyFile, '-out', `${name}.csr`, '-subj', `/CN=${name}`)
-    this.#openssl(
-      ...['x509', '-req', '-in', `${name}.csr`, '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial'],
-      ...['-out', certFile, '-days', '2', '-extfile', `${name}.ext`],
-    )
+    const signed = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-extfile', `${name}.ext`]
+    this.#openssl('x509', '-req', '-in', `${name}.csr`, ...signed, '-out', certFile)
     return { certFile, keyFile, cert: readFileSync(certFile), key: readFileSync(keyFile) }
   }
 

@@ -1,0 +1,29 @@
+import { answers } from '@sluice/core'
+import { describeListener, refusedByHttp } from '../../testkit/src/listener-contract.ts'
+import { HttpListener } from '../src/listener.ts'
+import { httpRoute } from '../src/options.ts'
+
+describeListener('HttpListener', {
+  protocol: 'http',
+  make: ({ runtime, generation, config }) =>
+    new HttpListener(
+      runtime,
+      {
+        config,
+        routes: config.routes.map((route) => httpRoute(config.name, route, generation.way(config, route))),
+        tls: undefined,
+        upgrades: [],
+        upgradesOnly: false,
+        logged: false,
+        pseudonym: 'contract',
+      },
+      () => {},
+    ),
+  opening: 'GET /unit HTTP/1.1\r\nHost: contract.example\r\n\r\n',
+  agreement: 'HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\nbegun',
+  agreed: /begun/,
+  refused: (client, code) => refusedByHttp(client, answers[code].http, code),
+  halfCloses: false,
+  unrouted: 'GET /elsewhere HTTP/1.1\r\nHost: contract.example\r\n\r\n',
+  cutBy: 'fin',
+})

@@ -1,0 +1,33 @@
+import { answers } from '@sluice/core'
+import { HttpListener, httpRoute } from '@sluice/http'
+import { describeListener, refusedByHttp } from '../../testkit/src/listener-contract.ts'
+import { webSocketUpgrade } from '../src/handler.ts'
+
+const handshake = (path: string) =>
+  `GET ${path} HTTP/1.1\r\nHost: contract.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+  'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
+
+describeListener('HttpListener for WebSockets', {
+  protocol: 'websocket',
+  make: ({ runtime, generation, config }) =>
+    new HttpListener(
+      runtime,
+      {
+        config,
+        routes: config.routes.map((route) => httpRoute(config.name, route, generation.way(config, route))),
+        tls: undefined,
+        upgrades: [webSocketUpgrade],
+        upgradesOnly: true,
+        logged: false,
+        pseudonym: 'contract',
+      },
+      () => {},
+    ),
+  opening: handshake('/unit'),
+  agreement: 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
+  agreed: /\r\n\r\n/,
+  refused: (client, code) => refusedByHttp(client, answers[code].http, code),
+  halfCloses: true,
+  unrouted: handshake('/elsewhere'),
+  cutBy: 'fin',
+})
