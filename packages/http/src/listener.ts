@@ -80,11 +80,11 @@ export class HttpListener implements Listener {
   drain(): void {
     this.draining = true
     for (const acceptor of this.#acceptors) acceptor.close()
-    for (const session of [...this.#sessions]) session.drain()
+    for (const session of this.#sessions) session.drain()
   }
 
   close(): void {
     this.drain()
-    for (const session of [...this.#sessions]) session.close()
+    for (const session of this.#sessions) session.close()
   }
 }

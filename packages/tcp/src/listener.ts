@@ -52,6 +52,6 @@ export class TcpListener implements Listener {
 
   close(): void {
     this.drain()
-    for (const exchange of [...this.#exchanges]) exchange.close()
+    for (const exchange of this.#exchanges) exchange.close()
   }
 }
