@@ -202,7 +202,16 @@ export class Link implements Flushable {
     this.#outlet.write(first, more, borrowed)
     if (!this.#congested && this.#outlet.queuedBytes >= congestedBytes) {
       this.#congested = true
+      this.#tellCongested()
+    }
+  }
+
+  /** Apart, in its own try: other links are flushed in the same turn, and must not pay for this one's handler. */
+  #tellCongested(): void {
+    try {
       this.handler.onCongested()
+    } catch (fault) {
+      this.fault(fault)
     }
   }
 
