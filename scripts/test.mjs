@@ -50,7 +50,8 @@ if (!testing || onlyCheck) {
 }
 if (onlyCheck) process.exit(0)
 
-const env = { ...process.env }
+// Lent bytes are overwritten when their call returns, so that whoever reads them late fails at once.
+const env = { SLUICE_POISON: '1', ...process.env }
 if (soak) env.SLUICE_SCALE = 'soak'
 const named = args.some((word) => existsSync(join(root, word)) || word.includes('*'))
 const files = named
