@@ -57,6 +57,8 @@ interface WriteRequest {
   oncomplete: (status: number) => void
   /** What the kernel reads from: it must not be collected before. */
   bytes: Buffer | readonly Buffer[] | undefined
+  /** Below zero while no write is under way with it. */
+  getAsyncId(): number
 }
 
 type HandledSocket = Socket & { _handle: Handle | null }
@@ -117,8 +119,10 @@ export class HandleOutlet implements Outlet {
     const bytes = more === undefined ? first : [first, ...more]
     const status =
       more === undefined ? handle.writeBuffer(request, first) : handle.writev(request, bytes as Buffer[], true)
-    if (status === 0 && handle.writeQueueSize > 0) {
-      // Not all of it was taken: the request now belongs to the handle, until it calls back.
+    if (request.getAsyncId() >= 0) {
+      // Not all of it was taken at once: the request now belongs to the handle, until it calls back. The queue does not
+      // tell: the peer may have made room between libuv's first try and its second, and then it is empty already. Node
+      // aborts the process when such a request is used again.
       spareRequest = undefined
       request.bytes = bytes
       request.oncomplete = (failure) => this.#completed(request, failure, borrowed)
