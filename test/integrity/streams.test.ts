@@ -223,7 +223,8 @@ describe('integrity of streams', () => {
       this.timeout(scaled({ test: 30_000, ci: 180_000, soak: 3_600_000 }))
       let proxy: ProxyProcess
 
-      before(async () => {
+      // One for each transfer: what one leaves of memory must not be held against the next.
+      beforeEach(async () => {
         proxy = await ProxyProcess.start(configuration(), mode)
       })
 
@@ -257,7 +258,7 @@ describe('integrity of streams', () => {
         })
       }
 
-      after(async () => {
+      afterEach(async () => {
         const { faults, rssBytes } = await proxy.report()
         expect(faults).to.equal(0)
         // Far above what it should be, so that only a leak reaches it.
