@@ -28,3 +28,18 @@ export function run(args, { node = pinnedNode, ...options } = {}) {
     })
   })
 }
+
+/**
+ * Ends this process, as SIGTERM does, when npm is killed: npm runs its scripts by `sh -c`, and a signal to npm ends
+ * that shell and leaves what the shell has started, with all its ports.
+ */
+export function endWithNpm() {
+  if (process.env.npm_execpath === undefined) return
+  const parent = process.ppid
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(timer)
+    process.kill(process.pid, 'SIGTERM')
+  }, 500)
+  timer.unref()
+}

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 const need = { major: 22, minor: 19 }
 const inClone = (path) => fileURLToPath(new URL(path, import.meta.url))
 
+endWithNpm()
 const source = inClone('../src/main.ts')
 if (!existsSync(source)) {
   if (!newEnough()) refuse('https://nodejs.org has newer ones.')
@@ -20,6 +21,18 @@ if (!existsSync(source)) {
   if (existsSync(pinned)) run(pinned)
   else if (newEnough()) run(process.execPath)
   else refuse('`npm run setup` fetches one for this clone.')
+}
+
+/** npx runs commands by `sh -c`; killed, it kills that shell and leaves what the shell has started. */
+function endWithNpm() {
+  if (process.env.npm_execpath === undefined) return
+  const parent = process.ppid
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(timer)
+    process.kill(process.pid, 'SIGTERM')
+  }, 500)
+  timer.unref()
 }
 
 function newEnough() {

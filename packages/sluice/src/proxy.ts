@@ -41,6 +41,8 @@ export interface ProxyOptions {
   readonly accountant?: Accountant
   /** Where it logs, as `log` says. Whoever gives it closes it. Default: nowhere. */
   readonly logs?: Logs
+  /** What is to be done when everything has ended, before `close` and `drain` resolve. */
+  readonly lastly?: () => Promise<void>
   /** Hears of bugs of ours, each place at most once a minute. Default: the log, without one standard error. */
   readonly onFault?: (fault: unknown) => void
 }
@@ -61,9 +63,7 @@ export async function createProxy(input: ConfigInput, options: ProxyOptions = {}
   if (result.errors !== undefined) throw new StartError(formatConfigErrors(result.errors), 2)
   if (input.log === undefined || options.logs !== undefined) return new Proxy(result.config, options)
   const logs = new Logs(result.config.log)
-  const proxy = new Proxy(result.config, { ...options, logs })
-  void proxy.ended.then(() => logs.close())
-  return proxy
+  return new Proxy(result.config, { ...options, logs, lastly: () => logs.close() })
 }
 
 /** The listeners, gates and upstreams of one configuration, in the calling thread. */
@@ -81,6 +81,7 @@ export class Proxy {
   #closing: Promise<void> | undefined
   #draining: Promise<void> | undefined
   #hasEnded!: () => void
+  readonly #lastly: (() => Promise<void>) | undefined
   #state: ProxyState = 'made'
 
   /** From a checked configuration. Throws a `StartError` when a certificate cannot be used. */
@@ -90,6 +91,7 @@ export class Proxy {
       this.#hasEnded = resolve
     })
     const { logs } = options
+    this.#lastly = options.lastly
     const onFault =
       logs === undefined ? console.error : (fault: unknown) => logs.process.error({ err: fault }, 'internal')
     const faults = new FaultLog(options.onFault ?? onFault)
@@ -196,6 +198,7 @@ export class Proxy {
     this.generation.close('all')
     this.runtime.stop()
     await this.#admin?.close()
+    await this.#lastly?.()
     this.#hasEnded()
   }
 

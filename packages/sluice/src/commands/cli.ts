@@ -16,7 +16,7 @@ interface Command {
   readonly run: (values: Values) => Promise<0> | 0
 }
 
-const text = (value: unknown): string | undefined => (value === undefined ? undefined : String(value))
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
 const texts = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : [])
 const file = ['FILE', 'The configuration, YAML or JSON. Default: sluice.yaml'] as const
 

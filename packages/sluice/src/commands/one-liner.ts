@@ -92,7 +92,7 @@ export function loadFlags(
     if (flag.needs !== undefined && values[flag.needs] === undefined) {
       throw new UsageError(`--${name} means nothing without --${flag.needs}.`)
     }
-    set(input, flag.path.split('.'), flag.type === 'number' ? numberOrText(String(value)) : value)
+    set(input, flag.path.split('.'), flag.type === 'number' && typeof value === 'string' ? numberOrText(value) : value)
   }
   // A mistake in the types is what the check is for.
   const result = parseConfigObject(input as unknown as ConfigInput, { baseDir: process.cwd() })

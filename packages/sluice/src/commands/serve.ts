@@ -109,10 +109,7 @@ class Service {
 
   #stop(): void {
     this.#logs.process.warn(`stopped at once; cut: ${stillOpen(this.#proxy)}`)
-    const exit = () => {
-      this.#logs.flushSync()
-      process.exit(1)
-    }
+    const exit = () => void this.#logs.close().finally(() => process.exit(1))
     setTimeout(exit, stopMs)
     void this.#proxy.close().then(exit)
   }

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs'
+import { openSync } from 'node:fs'
 import { destination } from 'pino'
 import { StartError } from '../start-error.ts'
 
@@ -19,20 +19,25 @@ export class LogFile {
   readonly #file: string | undefined
   readonly #destination: ReturnType<typeof destination>
   #broken = false
+  /** Something has been handed over that may not be written yet. */
+  #writing = false
 
   /** `file` undefined: standard output. Throws a `StartError` when the file cannot be opened. */
   constructor(file: string | undefined) {
     this.#file = file
-    if (file !== undefined) probe(file)
     this.#destination = destination({
-      dest: file ?? 1,
+      dest: file === undefined ? 1 : open(file),
       sync: false,
-      append: true,
       maxLength: maxWaitingBytes,
       maxWrite: maxWriteBytes,
       contentMode: 'buffer',
     } as Parameters<typeof destination>[0])
+    // Opened by us, so that a failure is known at once; sonic-boom wants the name for `reopen`.
+    if (file !== undefined) Object.assign(this.#destination, { file })
     this.#destination.on('drop', (batch: Buffer) => this.onDropped(countLines(batch)))
+    this.#destination.on('drain', () => {
+      this.#writing = false
+    })
     this.#destination.on('error', (error: NodeJS.ErrnoException) => {
       // The reader of a pipe has gone for good. Anything else, such as a full disk, may pass: what waits is tried again.
       if (error.code === 'EPIPE' || error.code === 'EIO') this.#broken = true
@@ -42,9 +47,13 @@ export class LogFile {
   /** Appends whole lines. */
   write(lines: string): void {
     const batch = Buffer.from(lines)
-    if (this.#broken) this.onDropped(countLines(batch))
+    if (this.#broken) {
+      this.onDropped(countLines(batch))
+      return
+    }
+    this.#writing = true
     // In this mode sonic-boom takes buffers; its types know of strings alone.
-    else this.#destination.write(batch as unknown as string)
+    this.#destination.write(batch as unknown as string)
   }
 
   /** Opens the file anew, after it has been moved away. */
@@ -64,13 +73,15 @@ export class LogFile {
 
   /** Writes what waits and closes. Resolves when that is done, or cannot be. */
   async close(): Promise<void> {
-    this.flushSync()
-    if (this.#file === undefined || this.#broken) return
-    await new Promise<void>((resolve) => {
-      this.#destination.once('close', resolve)
+    if (this.#broken) return
+    const ended = new Promise<void>((resolve) => {
       this.#destination.once('error', () => resolve())
-      this.#destination.end()
+      this.#destination.once(this.#file === undefined ? 'drain' : 'close', () => resolve())
     })
+    // Standard output stays open: it is the process'.
+    if (this.#file !== undefined) this.#destination.end()
+    else if (!this.#writing) return
+    await ended
   }
 }
 
@@ -80,10 +91,9 @@ function countLines(batch: Buffer): number {
   return lines
 }
 
-/** sonic-boom tells of a file that cannot be opened only later, when nobody asks any more. */
-function probe(file: string): void {
+function open(file: string): number {
   try {
-    closeSync(openSync(file, 'a'))
+    return openSync(file, 'a')
   } catch (error) {
     throw new StartError(`log.file: ${file} cannot be written: ${(error as Error).message}`, 1, ['log', 'file'])
   }

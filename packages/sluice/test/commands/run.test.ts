@@ -1,0 +1,183 @@
+import { existsSync, readFileSync, renameSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { type Backend, startHttpBackend } from '@sluice/backends'
+import { eventually, RawClient } from '../../../testkit/src/raw/index.ts'
+import { type Command, sluice, withFiles } from '../support/command.ts'
+
+const config = (backend: Backend, more = '') => `log: { access: json }
+drainTimeout: 10s
+admin: { bind: "127.0.0.1:0" }
+listeners:
+  web: { bind: "127.0.0.1:0", protocol: http, upstream: http }
+upstreams:
+  http: { endpoints: ["127.0.0.1:${backend.address.port}"] }
+${more}`
+
+async function running(backend: Backend, use: (command: Command, port: number, cwd: string) => Promise<void>) {
+  await withFiles({ 'sluice.yaml': config(backend) }, async (cwd) => {
+    const command = sluice(['run'], { cwd })
+    try {
+      await use(command, await command.port('web'), cwd)
+    } finally {
+      command.child.kill('SIGKILL')
+      await command.exit
+    }
+  })
+}
+
+describe('sluice run', () => {
+  let backend: Backend
+  before(async () => {
+    backend = await startHttpBackend()
+  })
+  after(() => backend.close())
+
+  /** A request that the backend has begun to serve. */
+  async function underWay(port: number, path: string): Promise<RawClient> {
+    const client = await RawClient.connect(port)
+    const { total } = backend.stats()
+    await client.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`)
+    await eventually(() => backend.stats().total > total)
+    return client
+  }
+
+  it('drains on SIGTERM: says what is open, serves it, stays ready to tell, and exits with 0', async () => {
+    await running(backend, async (command, port) => {
+      const admin = `http://127.0.0.1:${await command.port('admin')}`
+      expect((await fetch(`${admin}/readyz`)).status).to.equal(200)
+      const client = await underWay(port, '/slow?ms=500')
+      command.child.kill('SIGTERM')
+      const { msg } = await command.says(/^draining/)
+      expect(msg).to.equal('draining, 10s at most: 1 under way; connections open: 1 on web')
+      const ready = await fetch(`${admin}/readyz`)
+      expect([ready.status, await ready.text()]).to.deep.equal([503, 'draining\n'])
+      expect((await fetch(`${admin}/healthz`)).status).to.equal(200)
+      const answer = String(await client.readToEnd())
+      await client.close()
+      expect(answer)
+        .to.match(/^HTTP\/1\.1 200 /)
+        .and.include('slow: 500 ms')
+      expect(await command.exit).to.equal(0)
+      const last = command.lines.slice(-2)
+      expect(last[0]).to.include({ path: '/slow', status: 200, reason: 'ok' })
+      expect(last[1]).to.include({ msg: 'stopped' })
+      expect(command.stderr).to.equal('')
+    })
+  })
+
+  it('stops at once on the second signal and exits with 1', async () => {
+    await running(backend, async (command, port) => {
+      const client = await underWay(port, '/hang')
+      command.child.kill('SIGTERM')
+      await command.says(/^draining/)
+      command.child.kill('SIGTERM')
+      expect(await command.exit).to.equal(1)
+      expect(command.lines.map(({ msg }) => msg)).to.include(
+        'stopped at once; cut: 1 under way; connections open: 1 on web',
+      )
+      await client.close()
+    })
+  })
+
+  it('takes the SIGINTs of one Ctrl-C, passed on by npx and the launcher, for one', async () => {
+    await running(backend, async (command, port) => {
+      const client = await underWay(port, '/slow?ms=300')
+      for (let i = 0; i < 3; i++) command.child.kill('SIGINT')
+      expect(String(await client.readToEnd())).to.include('slow: 300 ms')
+      await client.close()
+      expect(await command.exit).to.equal(0)
+    })
+  })
+
+  it('goes on at SIGHUP and says that there is no reload yet', async () => {
+    await running(backend, async (command, port) => {
+      command.child.kill('SIGHUP')
+      await command.says(/^SIGHUP: reload is not built yet/)
+      expect((await fetch(`http://127.0.0.1:${port}/`)).status).to.equal(200)
+    })
+  })
+
+  it('ends when the admin listener is told to drain', async () => {
+    await running(backend, async (command) => {
+      const url = `http://127.0.0.1:${await command.port('admin')}/drain`
+      const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' } })
+      expect([answer.status, await answer.json()]).to.deep.equal([202, { state: 'draining' }])
+      expect(await command.exit).to.equal(0)
+    })
+  })
+
+  it('opens its log file anew on SIGUSR2', async () => {
+    const text = config(backend).replace('access: json', 'access: json, file: a.log')
+    await withFiles({ 'sluice.yaml': text }, async (cwd) => {
+      const command = sluice(['run', join(cwd, 'sluice.yaml')])
+      const [current, moved] = [join(cwd, 'a.log'), join(cwd, 'moved.log')]
+      const read = (file: string) => (existsSync(file) ? readFileSync(file, 'utf8') : '')
+      const [, port] = await eventually(() => /web listens on http:\/\/127\.0\.0\.1:(\d+)/.exec(read(current)) ?? false)
+      await fetch(`http://127.0.0.1:${port}/before`)
+      await eventually(() => read(current).includes('/before'))
+      renameSync(current, moved)
+      command.child.kill('SIGUSR2')
+      await eventually(() => existsSync(current))
+      await fetch(`http://127.0.0.1:${port}/after`)
+      await eventually(() => read(current).includes('/after'))
+      expect(read(moved)).to.include('/before').and.not.to.include('/after')
+      command.child.kill('SIGTERM')
+      expect(await command.exit).to.equal(0)
+      expect(command.stdout).to.equal('')
+      expect(read(current)).to.include('"msg":"stopped"')
+    })
+  })
+
+  it('says in one line, with its place, that a port is in use', async () => {
+    const other = createServer()
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
+    const { port } = other.address() as AddressInfo
+    const text = config(backend).replace('web: { bind: "127.0.0.1:0"', `web: { bind: "127.0.0.1:${port}"`)
+    await withFiles({ 'a.yaml': text }, async (cwd) => {
+      const command = sluice(['run', 'a.yaml'], { cwd })
+      expect(await command.exit).to.equal(1)
+      expect(command.stderr).to.equal(
+        `a.yaml:5:16 listeners.web.bind: 127.0.0.1:${port} is in use: another program listens there\n`,
+      )
+    })
+    const admin = config(backend).replace('admin: { bind: "127.0.0.1:0"', `admin: { bind: "127.0.0.1:${port}"`)
+    await withFiles({ 'a.yaml': admin }, async (cwd) => {
+      const command = sluice(['run', 'a.yaml'], { cwd })
+      expect(await command.exit).to.equal(1)
+      expect(command.stderr).to.match(/^a\.yaml:3:16 admin\.bind: 127\.0\.0\.1:\d+ is in use[^\n]*\n$/)
+    })
+    other.close()
+  })
+
+  it('says in one line that the log file cannot be written', async () => {
+    const text = config(backend).replace('access: json', 'file: no/such/a.log')
+    await withFiles({ 'a.yaml': text }, async (cwd) => {
+      const command = sluice(['run', 'a.yaml'], { cwd })
+      expect(await command.exit).to.equal(1)
+      expect(command.stderr).to.match(/^a\.yaml:1:14 log\.file: \S+a\.log cannot be written: ENOENT[^\n]*\n$/)
+    })
+  })
+
+  it('binds a unix socket that a killed process has left behind', async () => {
+    const text = config(backend).replace('web: { bind: "127.0.0.1:0"', 'web: { bind: "unix:web.sock"')
+    await withFiles({ 'sluice.yaml': text }, async (cwd) => {
+      const killed = sluice(['run'], { cwd })
+      await killed.says(/^web listens/)
+      killed.child.kill('SIGKILL')
+      await killed.exit
+      const next = sluice(['run'], { cwd })
+      await next.says(/^web listens/)
+      const client = connect(join(cwd, 'web.sock'))
+      await new Promise((resolve, reject) => client.once('connect', resolve).once('error', reject))
+      client.destroy()
+      const third = sluice(['run'], { cwd })
+      expect(await third.exit).to.equal(1)
+      expect(third.stderr).to.include('web.sock is in use')
+      next.child.kill('SIGTERM')
+      expect(await next.exit).to.equal(0)
+    })
+  })
+})
