@@ -9,8 +9,9 @@ RUN version=$(sed -n "s/^const pnpmVersion = '\(.*\)'$/\1/p" scripts/setup.mjs) 
  && npx --yes "pnpm@$version" install --prod --frozen-lockfile --reporter=append-only
 
 FROM node:24-slim
-# Packages resolve to their sources, not to a `dist` that is not there.
-ENV NODE_ENV=production NODE_OPTIONS=--conditions=@sluice/source
+# Packages resolve to their sources, not to a `dist` that is not there. The other flag is explained in
+# packages/sluice/bin/node-flags.js; the launcher cannot set it for a process that it does not start.
+ENV NODE_ENV=production NODE_OPTIONS="--conditions=@sluice/source --max-semi-space-size=2"
 WORKDIR /sluice
 # Owned by root and read by all: what runs cannot change itself.
 COPY --from=build /sluice ./

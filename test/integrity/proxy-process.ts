@@ -1,3 +1,5 @@
+// @ts-expect-error: plain JavaScript, since the launcher runs on any Node
+import { nodeFlags } from '../../packages/sluice/bin/node-flags.js'
 import { type ChildProcess, fork } from 'node:child_process'
 import { join } from 'node:path'
 import type { ConfigInput } from '../../packages/sluice/src/index.ts'
@@ -28,7 +30,7 @@ export class ProxyProcess {
   static async start(config: unknown, mode: LinkMode): Promise<ProxyProcess> {
     const { SLUICE_LINK: _link, SLUICE_POISON: _poison, ...env } = process.env
     const child = fork(join(import.meta.dirname, 'proxy-child.ts'), {
-      execArgv: ['--conditions=@sluice/source', '--expose-gc', '--throw-deprecation'],
+      execArgv: [...nodeFlags, '--conditions=@sluice/source', '--expose-gc', '--throw-deprecation'],
       env: { ...env, ...mode.env },
     })
     const one = new ProxyProcess(child)

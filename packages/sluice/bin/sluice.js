@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { nodeFlags } from './node-flags.js'
 
 const need = { major: 22, minor: 19 }
 const inClone = (path) => fileURLToPath(new URL(path, import.meta.url))
@@ -57,7 +58,7 @@ function resolvesToSources() {
 /** Runs the sources on another Node, as if it were this process: signals go down, the exit code comes up. */
 function run(node) {
   // The channel carries nothing. It breaks when this process is killed, and then the child drains by itself.
-  const child = spawn(node, ['--conditions=@sluice/source', source, ...process.argv.slice(2)], {
+  const child = spawn(node, ['--conditions=@sluice/source', ...nodeFlags, source, ...process.argv.slice(2)], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   })
   // Ctrl-C reaches the child from the terminal too; it takes what comes in one moment for one.

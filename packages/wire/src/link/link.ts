@@ -33,6 +33,15 @@ type LinkedSocket = Socket & { [linkOf]?: Link }
 /** The buffer of the link that is being read at the moment, whose bytes are lent. */
 let lender: ReadBuffer | undefined
 
+/** The bytes of that link when Node has made a buffer for them that nobody will read into again. */
+let fresh: Buffer | undefined
+
+/** TLS keeps every write until a later tick, and the whole slab with it: a slab must be worth keeping. */
+const tlsBulkBytes = 2 * bulkBytes
+
+/** Fresh bytes of this length are worth keeping a whole buffer for; shorter ones are copied. */
+const uncopiedBytes = 4_096
+
 /**
  * One connected socket, plain or TLS: the only place that touches it.
  *
@@ -139,7 +148,11 @@ export class Link implements Flushable {
       }
       this.#closeTail()
     }
-    if (length >= bulkBytes && !this.#tls && lender !== undefined && lender.owns(bytes)) {
+    if (length >= uncopiedBytes && bytes === fresh) {
+      this.#enqueue(bytes.subarray(start, end))
+      return
+    }
+    if (length >= (this.#tls ? tlsBulkBytes : bulkBytes) && lender !== undefined && lender.owns(bytes)) {
       lender.slab.loans++
       ;(this.#borrowed ??= []).push(lender.slab)
       this.#enqueue(bytes.subarray(start, end))
@@ -304,8 +317,10 @@ export class Link implements Flushable {
   /** One read has come, by whichever way. */
   readInto(bytes: Buffer, length: number): void {
     this.bytesIn += length
-    const outer = lender
+    const outerLender = lender
+    const outerFresh = fresh
     lender = this.#readBuffer
+    fresh = lender === undefined ? bytes : undefined
     enterTurn()
     try {
       this.handler.onBytes(bytes, 0, length)
@@ -313,7 +328,8 @@ export class Link implements Flushable {
       this.fault(fault)
     }
     leaveTurnSafely(this)
-    lender = outer
+    lender = outerLender
+    fresh = outerFresh
   }
 
   /** Where the next read goes. */

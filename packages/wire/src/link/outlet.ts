@@ -119,7 +119,9 @@ export class HandleOutlet implements Outlet {
     const bytes = more === undefined ? first : [first, ...more]
     const status =
       more === undefined ? handle.writeBuffer(request, first) : handle.writev(request, bytes as Buffer[], true)
-    if (request.getAsyncId() >= 0) {
+    // A request that failed may have been attached in between: it is not worth finding out.
+    if (status !== 0) spareRequest = undefined
+    else if (request.getAsyncId() >= 0) {
       // Not all of it was taken at once: the request now belongs to the handle, until it calls back. The queue does not
       // tell: the peer may have made room between libuv's first try and its second, and then it is empty already. Node
       // aborts the process when such a request is used again.
