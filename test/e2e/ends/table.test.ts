@@ -28,7 +28,7 @@ describe('the table of ends', () => {
   before(async () => {
     hanging = await HangingServer.start()
     authority = new Authority()
-    const { certFile, keyFile } = authority.issue('listener', 'DNS:localhost,IP:127.0.0.1')
+    const { certFile, keyFile } = authority.issue('listener')
     tls = { cert: certFile, key: keyFile }
   })
 

@@ -367,8 +367,8 @@ describe('TLS', () => {
   let wrong: ReturnType<Authority['issue']>
   before(() => {
     authority = new Authority()
-    right = authority.issue('right', 'DNS:right.example,IP:127.0.0.1')
-    wrong = authority.issue('wrong', 'DNS:wrong.example')
+    right = authority.issue('right')
+    wrong = authority.issue('wrong')
   })
   after(() => {
     authority.remove()
