@@ -23,10 +23,12 @@ async function measure(options: Options, signal: AbortSignal): Promise<number> {
   let code = 0
   for (const bench of options.cases) {
     const rounds = options.rounds ?? bench.rounds
-    const turns = options.candidates.filter(({ carries }) => carries.includes(bench.traffic)).length
+    const withLog = options.accessLog ?? bench.accessLog ?? false
+    const candidates = options.candidates.filter(({ logs }) => withLog || logs === undefined)
+    const turns = candidates.filter(({ carries }) => carries.includes(bench.traffic)).length
     console.error(`${bench.name}: about ${duration(turns * (rounds + 1) * (options.seconds + 0.3) * 1000)}`)
     try {
-      const result = await runCase(bench, options.candidates, { rounds, seconds: options.seconds, signal })
+      const result = await runCase(bench, candidates, { rounds, seconds: options.seconds, signal })
       console.log(`\n${report(result, bench.goals)}`)
       mkdirSync(resultsDirectory, { recursive: true })
       const path = `${resultsDirectory}/${bench.name}`
@@ -35,6 +37,8 @@ async function measure(options: Options, signal: AbortSignal): Promise<number> {
       console.log(`${relative(process.cwd(), path)}.json, .svg\n`)
       if (result.rows.some(({ family, problem }) => family === 'sluice' && problem !== undefined)) code = 1
     } catch (error) {
+      // Ctrl-C reaches what the bench has started too: its end is no reason of its own.
+      signal.throwIfAborted()
       if (!(error instanceof Unavailable)) throw error
       console.error(`${bench.name} skipped: ${error.message}`)
       code = 1

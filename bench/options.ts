@@ -16,6 +16,8 @@ export interface Options {
   candidates: readonly Candidate[]
   /** Overrides what a case says. */
   rounds?: number
+  /** Rows with the access log on: in every case or in none. Undefined: in those cases that have them. */
+  accessLog?: boolean
   seconds: number
 }
 
@@ -39,7 +41,8 @@ Options
                   ${peerNames.slice(6).join(',')}
   --rounds N      measured rounds a candidate, after one warm-up (default: 5, latency 9)
   --seconds N     length of a round (default: ${defaultSeconds})
-  --access-log    rows with the access log on as well, for Sluice and nginx
+  --access-log    rows with the access log on, for Sluice and nginx, in every case (default: in http1);
+                  --no-access-log: in none
   --against DIR   a further row, "sluice-before": Sluice of another checkout, set up there
   --no-sluice     leave Sluice out
   --list          what there is, what is installed, and where the results lie
@@ -49,8 +52,8 @@ Results: bench/results/CASE.json and CASE.svg. How to read them: bench/README.md
 
 /** Reads the command line. Throws {@link UsageError}. */
 export function parseOptions(args: string[]): Options {
-  refuseSwallowedOptions()
-  const { values, positionals } = parse(args)
+  const { values, positionals } = parse(withOptionsOfNpm(args, process.env))
+  const accessLog = values['access-log']
   const chosen = new Set(positionals.flatMap(casesNamed))
   const rounds = values.rounds === undefined ? undefined : positive('--rounds', values.rounds)
   return {
@@ -59,20 +62,54 @@ export function parseOptions(args: string[]): Options {
     cases: chosen.size === 0 ? defaultCases : [...chosen],
     candidates: choose(values),
     ...(rounds === undefined ? {} : { rounds }),
+    ...(accessLog === undefined ? {} : { accessLog }),
     seconds: values.seconds === undefined ? defaultSeconds : positive('--seconds', values.seconds),
   }
 }
 
-const npmsOwn = ['peers', 'rounds', 'seconds', 'access_log', 'against', 'list']
+const flags = ['access-log', 'sluice', 'list'] as const
+const valued = ['peers', 'rounds', 'seconds', 'against'] as const
 
-/** `npm run bench http1 --rounds 3` gives `--rounds` to npm, which drops it, and us a case named 3. */
-function refuseSwallowedOptions(): void {
-  const swallowed = npmsOwn.find((name) => process.env[`npm_config_${name}`] !== undefined)
-  if (swallowed === undefined) return
-  const option = `--${swallowed.replace('_', '-')}`
-  throw new UsageError(
-    `npm has kept ${option} for itself: write "--" before the options, as in npm run bench -- http1 ${option} …`,
-  )
+/**
+ * The arguments with the options that npm has kept for itself, because they did not stand after `--`.
+ *
+ * `--peers=nginx` is in the environment as it was written. Of `--peers nginx` npm says only that it was there and hands
+ * the value on as a word: it is the word that is no case, and reads as a value of that option.
+ */
+export function withOptionsOfNpm(args: readonly string[], env: NodeJS.ProcessEnv): string[] {
+  const kept = (option: string) => env[`npm_config_${option.replace('-', '_')}`]
+  const all = [...args]
+  for (const flag of flags) {
+    if (kept(flag) !== undefined) all.push(kept(flag) === '' ? `--no-${flag}` : `--${flag}`)
+  }
+  for (const option of valued) {
+    const value = kept(option)
+    if (value === undefined) continue
+    if (value !== 'true') {
+      all.push(`--${option}=${value}`)
+      continue
+    }
+    const at = all.findIndex((word) => !isCase(word) && reads(option, word))
+    // Which of two numbers is meant nobody can tell.
+    const unclear = option !== 'peers' && valued.filter((one) => one !== 'peers' && kept(one) === 'true').length > 1
+    if (at < 0 || unclear) {
+      throw new UsageError(
+        `npm has kept --${option} for itself: write "--" before the options, as in npm run bench -- http1 --${option} …`,
+      )
+    }
+    all.splice(at, 1, `--${option}=${all[at]}`)
+  }
+  return all
+}
+
+function isCase(word: string): boolean {
+  return groups[word] !== undefined || cases.some(({ name }) => name === word)
+}
+
+function reads(option: (typeof valued)[number], word: string): boolean {
+  if (word.startsWith('-')) return false
+  if (option === 'peers') return word === 'none' || word.split(',').every((name) => peerNames.includes(peerName(name)))
+  return option === 'against' || /^\d+$/.test(word)
 }
 
 function parse(args: string[]) {
@@ -80,13 +117,14 @@ function parse(args: string[]) {
     return parseArgs({
       args,
       allowPositionals: true,
+      allowNegative: true,
       options: {
         peers: { type: 'string' },
         rounds: { type: 'string' },
         seconds: { type: 'string' },
-        'access-log': { type: 'boolean', default: false },
+        'access-log': { type: 'boolean' },
         against: { type: 'string' },
-        'no-sluice': { type: 'boolean', default: false },
+        sluice: { type: 'boolean', default: true },
         list: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -103,17 +141,11 @@ function casesNamed(word: string): readonly Case[] {
   throw new UsageError(`There is no case "${word}". There are: ${known.join(', ')}.`)
 }
 
-function choose(values: {
-  peers?: string
-  'access-log': boolean
-  'no-sluice': boolean
-  against?: string
-}): Candidate[] {
+function choose(values: { peers?: string; sluice: boolean; against?: string }): Candidate[] {
   const peers = peersNamed(values.peers ?? 'all')
   const chosen = candidates.filter((candidate) => {
-    if (candidate.logs !== undefined && !values['access-log']) return false
     if (candidate.family === 'direct') return true
-    if (candidate.family === 'sluice') return !values['no-sluice']
+    if (candidate.family === 'sluice') return values.sluice
     return peers.has(candidate.name.replace('+log', ''))
   })
   if (values.against === undefined) return chosen
@@ -123,11 +155,15 @@ function choose(values: {
 
 function peersNamed(list: string): Set<string> {
   if (list === 'all') return new Set(peerNames)
-  const names = list === 'none' ? [] : list.split(',').map((name) => name.trim().replace(/^@fastify\//, 'fastify-'))
+  const names = list === 'none' ? [] : list.split(',').map(peerName)
   const unknown = names.find((name) => !peerNames.includes(name))
   if (unknown !== undefined)
     throw new UsageError(`There is no peer "${unknown}". There are: ${peerNames.join(', ')}, all, none.`)
   return new Set(names)
+}
+
+function peerName(word: string): string {
+  return word.trim().replace(/^@fastify\//, 'fastify-')
 }
 
 function positive(option: string, text: string): number {

@@ -49,7 +49,7 @@ export async function runCase(bench: Case, candidates: readonly Candidate[], set
   }
   const stage = new Stage()
   try {
-    const contenders = await startAll(bench, candidates, stage, result)
+    const contenders = await startAll(bench, candidates, stage, result, settings.signal)
     const progress = new Progress(contenders.length * (rounds + 1))
     for (let round = 0; round <= rounds; round++) {
       const name = round === 0 ? 'warm-up' : `round ${round} of ${rounds}`
@@ -77,6 +77,7 @@ async function startAll(
   candidates: readonly Candidate[],
   stage: Stage,
   result: Result,
+  signal: AbortSignal,
 ): Promise<Contender[]> {
   const backend = await bench.startBackend(stage)
   const contenders: Contender[] = []
@@ -92,6 +93,7 @@ async function startAll(
     } catch (error) {
       row.problem = reasonOf(error)
     }
+    signal.throwIfAborted()
     if (row.problem !== undefined) console.error(`${row.name}: ${row.problem}`)
   }
   return contenders

@@ -31,6 +31,8 @@ export interface Case {
   goals: readonly Goal[]
   /** Whether the table's first figure is CPU time or the latency that is added. */
   figure: 'cpu' | 'added'
+  /** It has rows with the access log on when nothing else is asked for. */
+  accessLog?: true
   /** Rounds when none are asked for. */
   rounds: number
 }

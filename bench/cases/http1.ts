@@ -25,6 +25,7 @@ const common = {
 export const http1: Case = {
   ...common,
   name: 'http1',
+  accessLog: true,
   title: 'HTTP/1.1, GET, 100-byte response, 64 keep-alive connections (wrk)',
   load: wrk({ path: '/small', connections: 64, responseBytes: smallBytes }),
   goals: [timesThatOf('nginx', 1.5), betterThanNode(3)],
