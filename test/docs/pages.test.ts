@@ -1,13 +1,28 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { answers, errorCodes, families, parseConfig } from '@sluice/core'
 import { expect } from 'chai'
+import { createProxy } from 'sluice'
+import { parseOptions } from '../../bench/options.ts'
 import { configurationPage } from '../../scripts/configuration-page.ts'
 
 const file = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url))
 const text = (name: string) => readFileSync(file(name), 'utf8')
+
+const pages = [
+  'README.md',
+  'bench/README.md',
+  ...readdirSync(file('docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+]
+
+/** The files of the repository that a page links to. */
+const linked = (page: string): string[] =>
+  [...text(page).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, target]) => join(dirname(page), target!))
 
 describe('the pages in docs/', () => {
   it('configuration.md is what the schema says', () => {
@@ -30,13 +45,51 @@ describe('the pages in docs/', () => {
     for (const { name } of Object.values(families)) expect(page).to.include(`\`${name}\``)
   })
 
-  it('links lead to files that are there', () => {
-    for (const page of ['README.md', 'docs/life-of-an-exchange.md', 'docs/errors.md', 'docs/metrics.md']) {
-      for (const [, target] of text(page).matchAll(/\]\(([^)#:]+)\)/g)) {
-        const base = page.includes('/') ? 'docs/' : ''
-        expect(() => text(`${base}${target}`), `${page} → ${target}`).not.to.throw()
-      }
+  it('metrics.md lists everything that a running proxy shows at /metrics', async () => {
+    const proxy = await createProxy({
+      admin: { bind: '127.0.0.1:0' },
+      listeners: { web: { bind: '127.0.0.1:0', protocol: 'http', upstream: 'app', gate: { limit: 1 } } },
+      upstreams: { app: { endpoints: ['127.0.0.1:1'] } },
+    })
+    await proxy.listen()
+    try {
+      const { port } = proxy.adminAddress as { port: number }
+      const response = await fetch(`http://127.0.0.1:${port}/metrics`, { headers: { connection: 'close' } })
+      const names = [...(await response.text()).matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name!)
+      expect(names.length).to.be.greaterThan(Object.keys(families).length)
+      const page = text('docs/metrics.md')
+      expect(names.filter((name) => !page.includes(`\`${name}\``))).to.deep.equal([])
+    } finally {
+      await proxy.close()
     }
+  })
+
+  it('links lead to files that are there', () => {
+    for (const page of pages) {
+      for (const target of linked(page)) expect(() => text(target), `${page} → ${target}`).not.to.throw()
+    }
+  })
+
+  it('are not empty where a link leads to them', () => {
+    const empty = pages.flatMap(linked).filter((target) => text(target).trim() === '')
+    expect([...new Set(empty)]).to.deep.equal([])
+  })
+
+  it('have no placeholder in place of a paragraph', () => {
+    const left = pages.flatMap((page) =>
+      [...text(page).matchAll(/^\W*([A-Z][A-Z_]{2,})\W*$/gm)].map(([, word]) => `${page}: ${word}`),
+    )
+    expect(left).to.deep.equal([])
+  })
+})
+
+describe('bench/README.md', () => {
+  it('shows commands that the bench understands', () => {
+    const commands = [...text('bench/README.md').matchAll(/npm run bench(?: --)?([^#`\n]*)/g)].map(([, words]) =>
+      words!.split(' ').filter((word) => word !== ''),
+    )
+    expect(commands).to.have.length.greaterThan(4)
+    for (const words of commands) expect(() => parseOptions(words), words.join(' ')).not.to.throw()
   })
 })
 
