@@ -30,11 +30,21 @@ export interface ClientState {
   after?(cell: Cell): void | Promise<void>
 }
 
+/** The other side of the proxy, for an upstream that must know how far a unit has come. */
+export interface Beyond {
+  readonly stage: Stage
+  /** Resolves when the client has bytes of the answer. */
+  readonly clientHasBytes: () => Promise<void>
+}
+
+/** What a raw upstream does with each connection. */
+export type UpstreamScript = (connection: RawConnection, beyond: Beyond) => void | Promise<void>
+
 /** What a raw upstream does, and what the client must see of it. */
 export interface UpstreamEnd {
   readonly name: string
   /** `refuses` and `hangs` have no script. */
-  readonly script: RawScript | 'refuses' | 'hangs'
+  readonly script: UpstreamScript | 'refuses' | 'hangs'
   /** Runs one unit through and asserts what the client sees. */
   readonly expects: (client: RawClient, stage: Stage) => Promise<void>
   /** What the account says; several where the kernel decides which of two things is seen first. */

@@ -7,7 +7,7 @@ import {
   type RawScript,
 } from '../../../packages/testkit/src/raw/index.ts'
 import type { Stage } from '../support/stage.ts'
-import { type Cell, type ClientState, type Driver, gates, type UpstreamEnd } from './driver.ts'
+import { type Cell, type ClientState, type Driver, gates, type UpstreamEnd, type UpstreamScript } from './driver.ts'
 
 type Framing = 'length' | 'chunked'
 
@@ -225,18 +225,20 @@ const whole = (body: string) => async (client: RawClient) => {
 }
 
 const afterHead =
-  (then: (connection: RawConnection) => void | Promise<void>): RawScript =>
-  async (connection) => {
+  (then: UpstreamScript): UpstreamScript =>
+  async (connection, beyond) => {
     await connection.readHead()
-    await then(connection)
+    await then(connection, beyond)
   }
 
-/** RST throws away what the kernel has not sent; a turn later a loopback peer has it. */
-async function writeThenReset(connection: RawConnection, bytes: string): Promise<void> {
-  await connection.write(bytes)
-  await new Promise((resolve) => setTimeout(resolve, 20))
-  connection.rst()
-}
+/** RST throws away what has not been read: it waits until some of it has come through to the client. */
+const writeThenReset =
+  (bytes: string): UpstreamScript =>
+  async (connection, { clientHasBytes }) => {
+    await connection.write(bytes)
+    await clientHasBytes()
+    connection.rst()
+  }
 
 async function writeThenFin(connection: RawConnection, bytes: string): Promise<void> {
   await connection.write(bytes)
@@ -263,26 +265,28 @@ const upstreamEnds: UpstreamEnd[] = [
     expects: answered(502, 'upstreamReset'),
     reason: 'upstreamReset',
   },
-  {
-    name: 'RST in the response head',
-    script: afterHead((one) => writeThenReset(one, 'HTTP/1.1 200 OK\r\nConte')),
-    expects: answered(502, 'upstreamReset'),
-    reason: 'upstreamReset',
-  },
-  {
-    name: 'RST after a 103',
-    script: afterHead((one) => writeThenReset(one, 'HTTP/1.1 103 Early Hints\r\n\r\n')),
-    expects: async (client) => {
-      await client.write(get('/ok', 'x'))
-      expect(await client.readHead()).to.match(/^HTTP\/1.1 103 /)
-      expect(await client.readHead()).to.match(/^HTTP\/1.1 502 [^]*x-sluice-reason: upstreamReset/)
-    },
-    reason: 'upstreamReset',
-  },
+  ...(
+    [
+      ['RST after a 103', ''],
+      // That the client has the 103 says that the proxy has this as well.
+      ['RST in the response head, behind a 103', 'HTTP/1.1 200 OK\r\nConte'],
+    ] as const
+  ).map(
+    ([name, begun]): UpstreamEnd => ({
+      name,
+      script: afterHead(writeThenReset(`HTTP/1.1 103 Early Hints\r\n\r\n${begun}`)),
+      expects: async (client) => {
+        await client.write(get('/ok', 'x'))
+        expect(await client.readHead()).to.match(/^HTTP\/1.1 103 /)
+        expect(await client.readHead()).to.match(/^HTTP\/1.1 502 [^]*x-sluice-reason: upstreamReset/)
+      },
+      reason: 'upstreamReset',
+    }),
+  ),
   ...(['length', 'chunked'] as const).flatMap((framing): UpstreamEnd[] => [
     {
       name: `RST in the body (${framing})`,
-      script: afterHead((one) => writeThenReset(one, halfResponses[framing])),
+      script: afterHead(writeThenReset(halfResponses[framing])),
       expects: cut(framing),
       reason: 'upstreamReset',
     },
@@ -324,7 +328,7 @@ const upstreamEnds: UpstreamEnd[] = [
   },
   {
     name: 'RST in a body that ends with the connection',
-    script: afterHead((one) => writeThenReset(one, 'HTTP/1.1 200 OK\r\n\r\nhalf of it')),
+    script: afterHead(writeThenReset('HTTP/1.1 200 OK\r\n\r\nhalf of it')),
     expects: cut('chunked'),
     reason: 'upstreamReset',
   },
@@ -365,9 +369,9 @@ const upstreamEnds: UpstreamEnd[] = [
   },
   {
     name: 'a second response unasked',
-    script: afterHead(async (one) => {
+    script: afterHead(async (one, { stage }) => {
       await one.write(ok)
-      await new Promise((resolve) => setTimeout(resolve, 20))
+      await eventually(() => idleConnections(stage) === 1)
       await one.write('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nothers')
     }),
     expects: async (client, stage) => {
@@ -393,9 +397,11 @@ const upstreamEnds: UpstreamEnd[] = [
   },
 ]
 
+const idleConnections = (stage: Stage): number => stage.stats.upstreams[0]!.endpoints[0]!.connections.idle
+
 /** The connection is not kept, and the next request is served on another one. */
 async function notReused(client: RawClient, stage: Stage): Promise<void> {
-  await eventually(() => stage.stats.upstreams[0]!.endpoints[0]!.connections.idle === 0)
+  await eventually(() => idleConnections(stage) === 0)
   await client.write(get('/ok', 'next'))
   expect((await client.readUntil('done')).toString('latin1')).not.to.include('others')
 }

@@ -1,5 +1,11 @@
 import { expect } from 'chai'
-import { type RawConnection, RawServer, eventually } from '../../../packages/testkit/src/raw/index.ts'
+import {
+  deferred,
+  eventually,
+  type RawClient,
+  type RawConnection,
+  RawServer,
+} from '../../../packages/testkit/src/raw/index.ts'
 import { Authority } from '../support/certificates.ts'
 import { HangingServer } from '../support/hanging-server.ts'
 import { Stage } from '../support/stage.ts'
@@ -137,9 +143,22 @@ async function runClientEnd(driver: Driver, state: ClientState, leave: Leave, on
 }
 
 async function runUpstreamEnd(driver: Driver, end: UpstreamEnd, hanging: HangingServer): Promise<void> {
-  const upstream = await RawServer.start(typeof end.script === 'function' ? end.script : undefined)
-  if (end.script === 'refuses') await upstream.close()
-  const port = end.script === 'hangs' ? hanging.port : upstream.port
+  const { script } = end
+  // The client comes before the unit that the upstream sees.
+  const unit = deferred<{ client: RawClient; stage: Stage }>()
+  const upstream = await RawServer.start(
+    typeof script !== 'function'
+      ? undefined
+      : async (one) => {
+          const { client, stage } = await unit.promise
+          const clientHasBytes = async () => {
+            await eventually(() => client.socket.bytesRead > 0, { what: 'bytes at the client' })
+          }
+          await script(one, { stage, clientHasBytes })
+        },
+  )
+  if (script === 'refuses') await upstream.close()
+  const port = script === 'hangs' ? hanging.port : upstream.port
   const timeouts = { connect: connectTimeout, response: '200ms', idle: '200ms' }
   const stage = await Stage.start({
     listeners: { free: { bind: '127.0.0.1:0', protocol: driver.protocol, upstream: 'up', gate: { limit: 2 } } },
@@ -147,6 +166,7 @@ async function runUpstreamEnd(driver: Driver, end: UpstreamEnd, hanging: Hanging
   })
   try {
     const client = await stage.client('free')
+    unit.resolve({ client, stage })
     await end.expects(client, stage)
     await eventually(() => stage.accounts.length > 0)
     expect([end.reason].flat()).to.include(stage.accounts[0]!.reason)

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
-import { eventually, type RawClient, type RawScript } from '../../../packages/testkit/src/raw/index.ts'
+import { eventually, type RawClient } from '../../../packages/testkit/src/raw/index.ts'
 import { eitherReset } from './http1.ts'
-import { type ClientState, type Driver, gates, type UpstreamEnd } from './driver.ts'
+import { type ClientState, type Driver, gates, type UpstreamEnd, type UpstreamScript } from './driver.ts'
 
 const clientGone = { fin: 'clientGone', rst: 'clientGone' } as const
 /** A FIN in a tunnel is half of an orderly end. */
@@ -96,10 +96,10 @@ const resetSeen = async (client: RawClient): Promise<void> => {
 }
 
 const afterLine =
-  (then: (...args: Parameters<RawScript>) => void | Promise<void>): RawScript =>
-  async (connection, index) => {
+  (then: UpstreamScript): UpstreamScript =>
+  async (connection, beyond) => {
     await connection.readUntil('\n')
-    await then(connection, index)
+    await then(connection, beyond)
   }
 
 const upstreamEnds: UpstreamEnd[] = [
@@ -109,9 +109,9 @@ const upstreamEnds: UpstreamEnd[] = [
   { name: 'RST after bytes', script: afterLine((one) => one.rst()), expects: resetSeen, reason: 'upstreamReset' },
   {
     name: 'RST behind bytes',
-    script: afterLine(async (one) => {
+    script: afterLine(async (one, { clientHasBytes }) => {
       await one.write('some')
-      await new Promise((resolve) => setTimeout(resolve, 20))
+      await clientHasBytes()
       one.rst()
     }),
     expects: async (client) => {

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
-import { eventually, type RawClient, type RawScript } from '../../../packages/testkit/src/raw/index.ts'
-import { type ClientState, type Driver, gates, type UpstreamEnd } from './driver.ts'
+import { eventually, type RawClient } from '../../../packages/testkit/src/raw/index.ts'
+import { type ClientState, type Driver, gates, type UpstreamEnd, type UpstreamScript } from './driver.ts'
 import { answered as httpAnswered, eitherReset } from './http1.ts'
 
 const handshake = (path: string, id: string) =>
@@ -111,10 +111,10 @@ const script: Driver['script'] = (seen) => async (connection) => {
 }
 
 const afterHead =
-  (then: (...args: Parameters<RawScript>) => void | Promise<void>): RawScript =>
-  async (connection, index) => {
+  (then: UpstreamScript): UpstreamScript =>
+  async (connection, beyond) => {
     await connection.readHead()
-    await then(connection, index)
+    await then(connection, beyond)
   }
 
 const answered = (status: number, reason: string | readonly string[]) =>
@@ -124,8 +124,6 @@ const upgraded = async (client: RawClient): Promise<void> => {
   await client.write(handshake('/', 'x'))
   expect(await client.readHead()).to.match(/^HTTP\/1.1 101 /)
 }
-
-const pause = () => new Promise((resolve) => setTimeout(resolve, 20))
 
 const upstreamEnds: UpstreamEnd[] = [
   { name: 'refuses', script: 'refuses', expects: answered(502, 'connectFailed'), reason: 'connectFailed' },
@@ -177,9 +175,9 @@ const upstreamEnds: UpstreamEnd[] = [
   },
   {
     name: 'RST after the 101',
-    script: afterHead(async (one) => {
+    script: afterHead(async (one, { clientHasBytes }) => {
       await one.write(agreed)
-      await pause()
+      await clientHasBytes()
       one.rst()
     }),
     expects: async (client) => {
