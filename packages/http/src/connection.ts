@@ -61,6 +61,8 @@ export class Http1Connection extends Connection implements ConnectingHandler, Ex
   #headDone = false
   #answering = false
   #interim = 0
+  /** The time for the response's head was up, and did not count. */
+  #spared = false
   /** Whether the connection may be used again, by what the response says. */
   #persistent = true
   #idleTimeoutMs: number
@@ -112,6 +114,7 @@ export class Http1Connection extends Connection implements ConnectingHandler, Ex
     this.#headDone = false
     this.#answering = false
     this.#interim = 0
+    this.#spared = false
     for (const bytes of outgoing) this.link.send(bytes)
     if (exchange.requestDone) this.requestEnd()
     else this.requestProgress()
@@ -223,7 +226,14 @@ export class Http1Connection extends Connection implements ConnectingHandler, Ex
     const { reusable } = this
     if (!reusable) this.close()
     else if (this.link.paused) this.link.resume()
-    exchange.responseEnd(reusable)
+    const epoch = exchange.epoch
+    try {
+      exchange.responseEnd(reusable)
+    } catch (fault) {
+      // The connection has let go of the exchange, so its own fault path would not find it.
+      if (exchange.epoch === epoch) exchange.fault(fault)
+      else throw fault
+    }
   }
 
   /** The upstream does not speak the protocol: the connection is destroyed, `onClose` reports why. */
@@ -283,13 +293,23 @@ export class Http1Connection extends Connection implements ConnectingHandler, Ex
       this.#timer.arm(this.#idleMs)
       return
     }
+    if (this.#awaitsHead && !this.#spared && this.#exchange?.wantsEvents === true) {
+      // A stream of events has no deadline for its head, only for silence. Looked at here, it costs the others nothing.
+      this.#spared = true
+      this.#timer.arm(this.#idleMs)
+      return
+    }
     this.#failure ??= this.#timeout()
     this.link.reset()
   }
 
+  get #awaitsHead(): boolean {
+    return !this.#headDone && this.#exchange?.requestDone === true
+  }
+
   #timeout(): ProxyError {
     if (this.state === 'connecting') return new ProxyError('connectTimeout', 'the upstream did not accept in time')
-    const waiting = !this.#headDone && this.#exchange?.requestDone === true
+    const waiting = this.#awaitsHead && !this.#spared
     const progress = this.#answering ? 'responseBegun' : 'requestSent'
     return waiting
       ? new ProxyError('responseTimeout', 'the upstream did not answer in time', { progress })
@@ -297,7 +317,8 @@ export class Http1Connection extends Connection implements ConnectingHandler, Ex
   }
 
   onFault(fault: unknown): void {
-    this.#exchange?.fault(fault)
+    if (this.#exchange === undefined) this.pool.endpoint.upstream.runtime.faulted(fault)
+    else this.#exchange.fault(fault)
   }
 
   fault(fault: unknown): void {

@@ -30,6 +30,8 @@ export function responseError(code: number, progress: Progress): ProxyError {
 
 /** A connection that could not be made. */
 export function connectError(error: LinkError | undefined): ProxyError {
-  const code = error?.kind === 'timedOut' ? 'connectTimeout' : 'connectFailed'
+  // That we have no descriptor or port left says nothing about the endpoint.
+  const code =
+    error?.kind === 'timedOut' ? 'connectTimeout' : error?.kind === 'descriptors' ? 'overloaded' : 'connectFailed'
   return new ProxyError(code, error?.message ?? 'the upstream closed the connection as it was made', { cause: error })
 }

@@ -173,6 +173,9 @@ export class HttpExchange extends Exchange implements Head {
   /** Finds the route, or what is wrong with the request. */
   #check(head: RequestHead): HttpRoute | ProxyError {
     const { listener } = this.session
+    if (listener.options.upgradesOnly && this.upgrade === undefined) {
+      return new ProxyError('upgradeRequired', 'only WebSockets are served here')
+    }
     if (head.methodId === methodId.connect) return new ProxyError('methodNotAllowed', 'CONNECT is for forward proxies')
     if (head.expectsOther) return new ProxyError('expectationFailed', 'the expectation is not known')
     if ((head.seen & (1 << fieldId.via)) !== 0 && head.header('via')?.includes(listener.options.pseudonym) === true) {
@@ -186,9 +189,6 @@ export class HttpExchange extends Exchange implements Head {
     }
     const route = listener.router.match(this)
     if (route === undefined) return refusals.noRoute
-    if (listener.options.upgradesOnly && this.upgrade === undefined) {
-      return new ProxyError('upgradeRequired', 'only WebSockets are served here')
-    }
     if (route.stripPrefix !== undefined) {
       const came = this.#sentPath ?? head.path
       this.#sentPath = stripPrefix(came, route.stripPrefix) ?? stripPrefix(this.path, route.stripPrefix) ?? came
@@ -218,8 +218,11 @@ export class HttpExchange extends Exchange implements Head {
   /** The request is complete. */
   requestEnd(): void {
     this.requestDone = true
-    if (this.connection !== undefined) this.http1.requestEnd()
-    else if (this.state === 'matching') this.begin(this.route!)
+    if (this.connection !== undefined) {
+      // Its last run went up without being stored, like those before it.
+      this.#streamed = true
+      this.http1.requestEnd()
+    } else if (this.state === 'matching') this.begin(this.route!)
   }
 
   protected get http1(): Http1Connection {
@@ -240,7 +243,7 @@ export class HttpExchange extends Exchange implements Head {
     const { session, head } = this
     const { out, length } = composeRequest(head, session.origin, {
       path: this.#sentPath,
-      defaultHost: this.route!.upstream!.endpoints[0]!.name,
+      defaultHost: this.route!.upstream!.endpoints[0]!.authority,
       upgrade: this.upgrade,
       clientAddress: session.trusted ? this.clientAddress : '',
     })
@@ -309,6 +312,12 @@ export class HttpExchange extends Exchange implements Head {
     this.session.sendHead(head, kind, available)
   }
 
+  /** Whether the request asks for a stream of events, whose head may be as long in coming as the first event. */
+  get wantsEvents(): boolean {
+    const head = this.#outgoing?.[0]?.toString('latin1') ?? ''
+    return /^accept:[^\r]*text\/event-stream/im.test(head.slice(0, head.indexOf('\r\n\r\n')))
+  }
+
   /** The response is complete. `reusable`: the connection can carry another exchange. */
   responseEnd(reusable: boolean): void {
     this.upstreamEnded(reusable)
@@ -317,6 +326,8 @@ export class HttpExchange extends Exchange implements Head {
 
   override upstreamFailed(error: ProxyError): void {
     this.upload.sink = this.#stored
+    // What the connection could not take is no concern of the next one.
+    this.session.uploadCongested(false)
     super.upstreamFailed(error)
   }
 
@@ -344,9 +355,11 @@ export class HttpExchange extends Exchange implements Head {
   }
 
   #location(template: string): string {
-    return template.replace(/\{(path|query|host)\}/g, (_whole, name: 'path' | 'query' | 'host') =>
-      name === 'path' ? this.path : name === 'query' ? this.head.query : this.head.host,
-    )
+    return template.replace(/\{(path|query|host)\}/g, (_whole, name: 'path' | 'query' | 'host', at: number) => {
+      if (name !== 'path') return name === 'query' ? this.head.query : this.head.host
+      // Where the path opens the Location, two slashes would name another host (RFC 3986 §4.2).
+      return at > 1 ? this.path : this.path.replace(/^[/\\]+/, at === 0 ? '/' : '')
+    })
   }
 
   protected refuse(error: ProxyError): void {

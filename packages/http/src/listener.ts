@@ -59,14 +59,17 @@ export class HttpListener implements Listener {
   }
 
   async listen(bind: BindAddress): Promise<BindAddress> {
-    const acceptor = new Acceptor((link) => this.#accept(link), { tls: this.options.tls, failed: this.#refused })
+    const acceptor = new Acceptor((link) => this.#accept(link, 'path' in bind), {
+      tls: this.options.tls,
+      failed: this.#refused,
+    })
     const address = await acceptor.listen(bind)
     this.#acceptors.push(acceptor)
     return address
   }
 
-  #accept(link: Link): LinkHandler {
-    const session = new Http1Session(this, link, this.options.tls !== undefined)
+  #accept(link: Link, local: boolean): LinkHandler {
+    const session = new Http1Session(this, link, this.options.tls !== undefined, local)
     this.#sessions.add(session)
     if (this.draining) session.drain()
     return session

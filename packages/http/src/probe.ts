@@ -24,7 +24,7 @@ export const httpProbe: Probe = (endpoint, options, done) => {
   const link = connectLink(address, handler, endpoint.tls as ConnectTls | undefined)
   handler.ask(
     link,
-    `GET ${path} HTTP/1.1\r\nHost: ${endpoint.name}\r\nUser-Agent: sluice-health\r\nConnection: close\r\n\r\n`,
+    `GET ${path} HTTP/1.1\r\nHost: ${endpoint.authority}\r\nUser-Agent: sluice-health\r\nConnection: close\r\n\r\n`,
   )
   return () => handler.giveUp()
 }

@@ -88,11 +88,12 @@ export class Http1Session implements LinkHandler, Expirable {
   /** What was still unsent when the send timeout began. */
   #unsent = 0
 
-  constructor(listener: HttpListener, link: Link, secure: boolean) {
+  /** `local`: accepted on a Unix socket, where peers have no address. */
+  constructor(listener: HttpListener, link: Link, secure: boolean, local: boolean) {
     this.listener = listener
     this.link = link
     this.peer = link.remoteAddress
-    this.trusted = !listener.trustedProxies.empty && (this.peer === '' || listener.trustedProxies.has(this.peer))
+    this.trusted = !listener.trustedProxies.empty && (local || listener.trustedProxies.has(this.peer))
     this.origin = origin(this.peer, this.trusted, secure ? 'https' : 'http', listener.options.pseudonym)
     this.download = new BodyWriter(link)
     this.#own = new HttpExchange(this)
@@ -435,6 +436,7 @@ export class Http1Session implements LinkHandler, Expirable {
     else {
       this.#closing = true
       this.#exchange.fail(refusals.draining)
+      hurryLingering(this.link)
     }
   }
 

@@ -40,6 +40,11 @@ export class Endpoint implements Room {
     this.#poolConfig = upstream.config.pool
   }
 
+  /** What Host calls it where a request does not say (RFC 9110 §7.2). */
+  get authority(): string {
+    return 'path' in this.config.address ? 'localhost' : this.name
+  }
+
   get weight(): number {
     return this.config.weight
   }

@@ -35,6 +35,8 @@ export function connectLink(target: ConnectTarget, handler: ConnectingHandler, t
   const tlsOptions: ConnectionOptions = {
     ...options,
     secureContext: tls.secureContext,
+    // Said in so many words, since NODE_TLS_REJECT_UNAUTHORIZED would turn it off.
+    rejectUnauthorized: true,
     // An IP address is no server name (RFC 6066 §3); the certificate is checked against it all the same.
     servername: /^[\d.]+$|:/.test(tls.serverName) ? '' : tls.serverName,
     checkServerIdentity: (_host, certificate) => checkServerIdentity(tls.serverName, certificate),

@@ -1,6 +1,8 @@
 /** What collects writes during a turn and sends them at its end. */
 export interface Flushable {
   flush(): void
+  /** `flush` threw: a bug of ours, which must not keep the others' bytes back. */
+  fault(fault: unknown): void
 }
 
 let depth = 0
@@ -11,7 +13,13 @@ function flushAll(): void {
   // A flush never adds another one: it only hands bytes to the kernel.
   const due = pending
   pending = []
-  for (const one of due) one.flush()
+  for (const one of due) {
+    try {
+      one.flush()
+    } catch (fault) {
+      one.fault(fault)
+    }
+  }
 }
 
 function flushLater(): void {

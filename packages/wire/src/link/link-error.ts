@@ -5,7 +5,7 @@ export type LinkErrorKind =
   | 'reset' // the peer broke off
   | 'timedOut' // the kernel gave up
   | 'tls' // handshake or certificate
-  | 'descriptors' // this process or machine has none left
+  | 'descriptors' // this process or machine has none left, or no port
   | 'other'
 
 /** Why a link closed other than by both sides' FIN. */
@@ -34,7 +34,6 @@ function kindOf(code: string): LinkErrorKind {
       return 'refused'
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
-    case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
     case 'EACCES':
     case 'EPERM':
@@ -47,6 +46,7 @@ function kindOf(code: string): LinkErrorKind {
       return 'reset'
     case 'ETIMEDOUT':
       return 'timedOut'
+    case 'EADDRNOTAVAIL': // no local port is left
     case 'EMFILE':
     case 'ENFILE':
     case 'ENOBUFS':
