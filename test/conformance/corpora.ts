@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 
 const corpora = process.env['SLUICE_CORPORA'] ?? join(import.meta.dirname, '../../../shared/corpora')
@@ -17,7 +17,8 @@ export function corpusRows<Row>(name: string): Row[] | undefined {
 /** A runner that lies beside the corpora, or `undefined` where it is absent. */
 export function corpusTool(name: string): string | undefined {
   const file = join(corpora, '..', 'tools', name)
-  return existsSync(file) ? file : undefined
+  // A runner tells by its real path whether it was started as a program.
+  return existsSync(file) ? realpathSync(file) : undefined
 }
 
 /** Skips the present test and says why. */

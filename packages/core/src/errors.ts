@@ -70,7 +70,7 @@ export const answers = {
   denied: answer(403, 7, 1008, 'close', 'downstream'),
   noRoute: answer(404, 12, undefined, 'close', 'downstream'),
   loop: answer(508, 13, undefined, 'close', 'downstream'),
-  draining: answer(503, 14, 1001, 'close', 'proxy', true),
+  draining: answer(503, 14, 1001, 'close', 'proxy'),
   internal: answer(500, 13, 1011, 'reset', 'proxy'),
   clientGone: answer(499, 1, undefined, 'close', 'downstream'),
 } satisfies Record<string, Answer>
@@ -87,7 +87,7 @@ export const errorCodes = Object.keys(answers) as ErrorCode[]
 export class ProxyError {
   readonly code: ErrorCode
   readonly progress: Progress
-  /** A sentence for the log; never shown to clients. */
+  /** A sentence for whoever looks for the cause; never shown to clients. */
   readonly message: string
   /** Whether the connection had served other units before, so that its peer may have closed it in the meantime. */
   readonly reusedConnection: boolean

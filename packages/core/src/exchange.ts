@@ -1,3 +1,4 @@
+import { defaults } from './config/defaults.ts'
 import { type ErrorCode, ProxyError, refusals } from './errors.ts'
 import { type Gate, Permit, Waiter } from './gate/gate.ts'
 import { judgeRetry } from './retries.ts'
@@ -175,13 +176,15 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
     }
   }
 
-  /** All queues together cost a unit at most the smallest timeout on its way. */
+  /**
+   * All queues together cost a unit at most the smallest timeout on its way. Where no gate is written on it, a wait for
+   * room at an endpoint takes no longer than a gate's would by default.
+   */
   #queueTimeoutMs(): number {
-    let timeoutMs = Infinity
-    for (let stage = 0; stage < stages; stage++) {
-      timeoutMs = Math.min(timeoutMs, this.#gateOf(stage)?.limits.timeoutMs ?? Infinity)
-    }
-    return timeoutMs
+    const { listenerGate, gate, upstream } = this.route!
+    const written = [listenerGate, gate, upstream?.config.gate === undefined ? undefined : upstream.gate]
+    const timeouts = written.flatMap((one) => (one === undefined ? [] : [one.limits.timeoutMs]))
+    return timeouts.length === 0 ? defaults.gate.timeoutMs : Math.min(...timeouts)
   }
 
   protected override granted(): void {
@@ -313,7 +316,8 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
 
   /** Ends the unit with an answer of ours, whatever it was at. */
   fail(error: ProxyError): void {
-    if (this.state === 'done') return
+    // A client that has had its answer gets no other one, and the unit keeps its reason.
+    if (this.state === 'done' || !this.#downstreamOpen) return
     this.#leaveQueue()
     this.reason = error.code
     this.#cutUpstream()

@@ -1,4 +1,5 @@
 import type { Config, GateConfig, ListenerConfig, RouteConfig, UpstreamConfig } from './config/config.ts'
+import { upstreamGateId } from './config/identity.ts'
 import type { Gate } from './gate/gate.ts'
 import { LocalGate } from './gate/local-gate.ts'
 import type { MetricsBlock } from './metrics/block.ts'
@@ -83,7 +84,7 @@ export class Generation {
     const tls = this.#parts.tlsOf(config)
     const upstream = new Upstream(config, this.#runtime, {
       tls,
-      ...(config.gate === undefined ? {} : { gateObserver: this.#observer(config.gate.id) }),
+      gateObserver: this.#observer(upstreamGateId(config.name)),
     })
     this.upstreams.set(config.name, upstream)
     if (config.gate !== undefined) this.gates.set(config.gate.id, upstream.gate)
@@ -91,7 +92,14 @@ export class Generation {
       this.#watchName(endpoint, config, upstream)
       const { active } = config.health
       if (active === undefined) continue
-      this.#checks.push(new ActiveCheck(endpoint, active, this.#parts.probes[active.type], this.#runtime.fine))
+      this.#checks.push(
+        new ActiveCheck(
+          endpoint,
+          active,
+          this.#parts.probes[active.type],
+          this.#runtime.wheelFor(Math.min(active.intervalMs, active.timeoutMs)),
+        ),
+      )
     }
   }
 

@@ -45,6 +45,7 @@ export { isPlainPath, type NormalPath, normalizePath, type PathMode, stripPrefix
 export { type Explanation, Router, type RouterEntry } from './routing/router.ts'
 export { type Accountant, Runtime } from './runtime.ts'
 export { type Clock, type Expirable, Timer, TimerWheel } from './timers/wheel.ts'
+export { type TunnelTimeouts, TunnelWatch, type WatchedTunnel } from './timers/tunnel-watch.ts'
 export { type Task, Turn } from './turn.ts'
 export { ActiveCheck, type Probe } from './upstream/active-check.ts'
 export { type Balancer, balancerOver } from './upstream/balancer.ts'

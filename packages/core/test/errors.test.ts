@@ -33,7 +33,7 @@ unauthenticated      401 16 1008 close
 denied               403 7  1008 close
 noRoute              404 12 -    close
 loop                 508 13 -    -
-draining             503 14 1001 close retry
+draining             503 14 1001 close
 internal             500 13 1011 reset
 clientGone           499 1  -    -
 `

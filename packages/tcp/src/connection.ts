@@ -1,12 +1,5 @@
-import {
-  Connection,
-  type Connector,
-  type EndpointAddress,
-  type Expirable,
-  type Pool,
-  ProxyError,
-  Timer,
-} from '@sluice/core'
+import { Connection, type Connector, type EndpointAddress, type Expirable, type Pool, Timer } from '@sluice/core'
+import { connectError, connectTimeout } from './errors.ts'
 import { type ConnectingHandler, type ConnectTls, connectLink, type Link, type LinkError } from '@sluice/wire'
 
 /** Makes TCP connections: one for each exchange. */
@@ -66,15 +59,7 @@ export class TcpConnection extends Connection implements ConnectingHandler, Expi
       return
     }
     const elsewhere = error?.kind === 'refused' || error?.kind === 'unreachable'
-    this.pool.failed(
-      this,
-      this.#timedOut || error?.kind === 'timedOut'
-        ? new ProxyError('connectTimeout', 'the upstream did not accept in time', { cause: error })
-        : new ProxyError('connectFailed', error?.message ?? 'the connection was closed as it was made', {
-            cause: error,
-          }),
-      elsewhere,
-    )
+    this.pool.failed(this, this.#timedOut ? connectTimeout : connectError(error), elsewhere)
   }
 
   // Once it stands it belongs to a tunnel, or is closed at once.

@@ -1,4 +1,12 @@
-import { type Connection, type Connector, Exchange, type ProxyError, refusals, Timer } from '@sluice/core'
+import {
+  type Connection,
+  type Connector,
+  Exchange,
+  type ProxyError,
+  refusals,
+  TunnelWatch,
+  type WatchedTunnel,
+} from '@sluice/core'
 import {
   ByteStore,
   type Link,
@@ -14,12 +22,13 @@ import type { TcpListener } from './listener.ts'
 import { maxStoredBytes } from './options.ts'
 
 /** One TCP connection: waits for its permit while it is read on, then becomes a tunnel. */
-export class TcpExchange extends Exchange implements LinkHandler, TunnelOwner {
+export class TcpExchange extends Exchange implements LinkHandler, TunnelOwner, WatchedTunnel {
   readonly #listener: TcpListener
   readonly #link: Link
   readonly #stored = new ByteStore()
-  readonly #idle: Timer
-  readonly #idleMs: number
+  #watch: TunnelWatch | undefined
+  /** The client's FIN came while a connection was made. */
+  #finished = false
   readonly loggedClient: string
   #tunnel: Tunnel | undefined
 
@@ -28,11 +37,6 @@ export class TcpExchange extends Exchange implements LinkHandler, TunnelOwner {
     this.#listener = listener
     this.#link = link
     this.loggedClient = link.remoteAddress
-    this.#idleMs = Math.min(
-      listener.options.config.timeouts.idleMs,
-      listener.options.route.upstream?.config.timeouts.idleMs ?? Infinity,
-    )
-    this.#idle = new Timer(this, listener.runtime.wheelFor(this.#idleMs))
   }
 
   get protocol(): string {
@@ -68,15 +72,17 @@ export class TcpExchange extends Exchange implements LinkHandler, TunnelOwner {
     if (this.#stored.length >= maxStoredBytes) this.#link.pause()
   }
 
-  /** FIN before the unit was let through: its client has left. */
+  /** FIN before the unit was let through: its client has left. Afterwards it has only said all it has to say. */
   onEnd(): void {
-    this.#link.destroy()
+    if (this.state === 'connecting') this.#finished = true
+    else this.#link.destroy()
   }
 
   onCongested(): void {}
   onDrain(): void {}
 
   onClose(): void {
+    this.#countBytes()
     this.cancel(refusals.clientGone)
     this.#listener.gone(this)
   }
@@ -93,11 +99,40 @@ export class TcpExchange extends Exchange implements LinkHandler, TunnelOwner {
     const { link } = connection as TcpConnection
     this.#tunnel = new Tunnel(this.#link, link, this)
     if (this.#stored.length > 0) link.send(this.#stored.take())
-    this.#idle.arm(this.#idleMs)
+    if (this.#finished) link.end()
+    const { timeouts } = this.#listener.options.config
+    this.#watch = new TunnelWatch(
+      this.runtime,
+      { idleMs: this.route!.upstream!.config.timeouts.idleMs ?? timeouts.idleMs, sendMs: timeouts.sendMs },
+      this,
+    )
   }
 
   passed(): void {
-    this.#idle.arm(this.#idleMs)
+    this.#watch!.passed()
+  }
+
+  congested(side: TunnelSide): void {
+    if (side === 'downstream') this.#watch!.congested()
+  }
+
+  drained(side: TunnelSide): void {
+    if (side === 'downstream') this.#watch!.drained()
+    else this.#watch!.passed()
+  }
+
+  get unsentBytes(): number {
+    return this.#link.unsentBytes
+  }
+
+  idled(): void {
+    if (this.reason === 'ok') this.reason = 'idleTimeout'
+    this.#tunnel!.close()
+  }
+
+  stuck(): void {
+    if (this.reason === 'ok') this.reason = 'requestTimeout'
+    this.#tunnel!.reset()
   }
 
   sideClosed(side: TunnelSide, error: LinkError | undefined): void {
@@ -113,15 +148,6 @@ export class TcpExchange extends Exchange implements LinkHandler, TunnelOwner {
       this.downstreamEnded()
       this.#listener.gone(this)
     }
-  }
-
-  override expired(timer: Timer): void {
-    if (timer !== this.#idle) {
-      super.expired(timer)
-      return
-    }
-    this.reason = 'idleTimeout'
-    this.#tunnel?.close()
   }
 
   protected abort(connection: Connection): void {
@@ -152,6 +178,6 @@ export class TcpExchange extends Exchange implements LinkHandler, TunnelOwner {
   }
 
   protected settled(): void {
-    this.#idle.disarm()
+    this.#watch?.end()
   }
 }

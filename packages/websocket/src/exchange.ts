@@ -1,20 +1,17 @@
 import { HttpExchange, type Http1Session, type SessionTunnel } from '@sluice/http'
-import { type Connection, ProxyError, refusals, Timer } from '@sluice/core'
+import { type Connection, answers, ProxyError, Timer, TunnelWatch, type WatchedTunnel } from '@sluice/core'
 import { fieldId, type LinkError, type ResponseHead, type TunnelOwner, type TunnelSide } from '@sluice/wire'
 import { WebSocketTunnel } from './tunnel.ts'
-
-/** Without a byte either way, in milliseconds. Default: 3_600_000. */
-const defaultIdleMs = 3_600_000
 
 /** How long a drained session may wait for a frame to end and for the peer's close frame, in milliseconds. */
 const farewellMs = 5_000
 
 /** One WebSocket session: begins as an HTTP request, and after the upstream's 101 is a tunnel. */
-export class WebSocketExchange extends HttpExchange implements TunnelOwner, SessionTunnel {
+export class WebSocketExchange extends HttpExchange implements TunnelOwner, SessionTunnel, WatchedTunnel {
   #tunnel: WebSocketTunnel | undefined
-  #idle: Timer | undefined
-  #idleMs = defaultIdleMs
-  #drained = false
+  #watch: TunnelWatch | undefined
+  /** Runs from the close frame of ours until the session is cut. */
+  #farewell: Timer | undefined
 
   constructor(session: Http1Session) {
     super(session)
@@ -49,18 +46,40 @@ export class WebSocketExchange extends HttpExchange implements TunnelOwner, Sess
     this.#tunnel = new WebSocketTunnel(session.link, http1.link, this)
     if (rest.end > rest.start) this.#tunnel.relay('upstream', session.link, rest.buf, rest.start, rest.end)
     if (early !== undefined) this.#tunnel.relay('downstream', http1.link, early, 0, early.length)
-    this.#idleMs = Math.min(
-      session.listener.timeouts.idleMs,
-      this.route?.upstream?.config.timeouts.idleMs ?? defaultIdleMs,
+    const { timeouts } = session.listener
+    this.#watch = new TunnelWatch(
+      this.runtime,
+      { idleMs: this.route!.upstream!.config.timeouts.idleMs ?? timeouts.idleMs, sendMs: timeouts.sendMs },
+      this,
     )
-    this.#idle = new Timer(this, this.runtime.wheelFor(this.#idleMs))
-    this.#idle.arm(this.#idleMs)
     if (session.listener.draining) this.drain()
     return undefined
   }
 
   passed(): void {
-    if (!this.#drained) this.#idle!.arm(this.#idleMs)
+    this.#watch!.passed()
+  }
+
+  congested(side: TunnelSide): void {
+    if (side === 'downstream') this.#watch!.congested()
+  }
+
+  drained(side: TunnelSide): void {
+    if (side === 'downstream') this.#watch!.drained()
+    else this.#watch!.passed()
+  }
+
+  get unsentBytes(): number {
+    return this.session.link.unsentBytes
+  }
+
+  idled(): void {
+    this.#sayGoodbye('idleTimeout')
+  }
+
+  stuck(): void {
+    if (this.reason === 'ok') this.reason = 'requestTimeout'
+    this.#tunnel!.reset()
   }
 
   sideClosed(side: TunnelSide, error: LinkError | undefined): void {
@@ -78,20 +97,22 @@ export class WebSocketExchange extends HttpExchange implements TunnelOwner, Sess
   }
 
   override expired(timer: Timer): void {
-    if (timer !== this.#idle) {
-      super.expired(timer)
-      return
-    }
-    if (this.reason === 'ok') this.reason = this.#drained ? 'draining' : 'idleTimeout'
-    this.#tunnel!.close()
+    if (timer === this.#farewell) this.#tunnel!.close()
+    else super.expired(timer)
   }
 
   /** Sends a close frame (1001, RFC 6455 §7.4.1) both ways as soon as a frame ends there. */
   drain(): void {
-    if (this.#drained || this.#tunnel === undefined) return
-    this.#drained = true
-    this.#tunnel.sayGoodbye(refusals.draining.answer.websocket!)
-    this.#idle!.arm(farewellMs)
+    if (this.#tunnel !== undefined) this.#sayGoodbye('draining')
+  }
+
+  #sayGoodbye(reason: 'draining' | 'idleTimeout'): void {
+    if (this.#farewell !== undefined) return
+    if (this.reason === 'ok') this.reason = reason
+    this.#farewell = new Timer(this, this.runtime.fine)
+    this.#farewell.arm(farewellMs)
+    this.#watch!.end()
+    this.#tunnel!.sayGoodbye(answers[reason].websocket!)
   }
 
   /** Ends at once, at the drain's deadline. */
@@ -108,13 +129,15 @@ export class WebSocketExchange extends HttpExchange implements TunnelOwner, Sess
   protected override refuse(error: ProxyError): void {
     if (this.#tunnel === undefined) super.refuse(error)
     else {
+      this.#tunnel.tell(error.answer.websocket)
       this.#tunnel.close()
       this.downstreamEnded()
     }
   }
 
   protected override settled(): void {
-    this.#idle?.disarm()
+    this.#watch?.end()
+    this.#farewell?.disarm()
     super.settled()
   }
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { encodeCloseFrame, FrameFollower, type Link, Tunnel, type TunnelSide } from '@sluice/wire'
+import { answers } from '@sluice/core'
+import { encodeCloseFrame, FrameFollower, type Link, type LinkError, Tunnel, type TunnelSide } from '@sluice/wire'
 
 /** What passes in one direction. */
 interface Direction {
@@ -39,6 +40,22 @@ export class WebSocketTunnel extends Tunnel {
     if (this.#from.upstream.frames.atBoundary) this.#say('upstream', this.downstream)
     if (this.#from.downstream.frames.atBoundary) this.#say('downstream', this.upstream)
     this.#closeWhenAnswered()
+  }
+
+  /** Tells the client why the session ends, if a frame of ours can stand there. Returns whether it was told. */
+  tell(code: number | undefined): boolean {
+    const { frames, said } = this.#from.upstream
+    if (code === undefined || said || frames.closed || !frames.atBoundary) return false
+    this.#from.upstream.said = true
+    this.downstream.send(encodeCloseFrame(code))
+    return true
+  }
+
+  /** A client that can be told that the upstream broke off is told, and need not be reset. */
+  protected override endOther(side: TunnelSide, other: Link, error: LinkError | undefined): void {
+    const told = side === 'upstream' && error !== undefined && this.tell(answers.upstreamReset.websocket)
+    if (told) other.destroyAfterFlush()
+    else super.endOther(side, other, error)
   }
 
   #say(side: TunnelSide, to: Link): void {

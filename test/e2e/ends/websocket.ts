@@ -182,7 +182,9 @@ const upstreamEnds: UpstreamEnd[] = [
     }),
     expects: async (client) => {
       await upgraded(client)
-      expect(await client.ended).to.equal('rst')
+      // A close frame with 1014.
+      expect(await client.readToEnd()).to.deep.equal(Buffer.from([0x88, 0x02, 0x03, 0xf6]))
+      expect(await client.ended).to.equal('fin')
     },
     reason: 'upstreamReset',
   },
@@ -201,9 +203,16 @@ const upstreamEnds: UpstreamEnd[] = [
   },
   {
     name: 'nothing passes after the 101',
-    script: afterHead((one) => one.write(agreed)),
+    script: afterHead(async (one) => {
+      await one.write(agreed)
+      // Masked with a key of Sluice's choice, answered with a close frame without a code.
+      expect((await one.readExactly(8)).subarray(0, 2)).to.deep.equal(Buffer.from([0x88, 0x82]))
+      await one.write(Buffer.from([0x88, 0x00]))
+    }),
     expects: async (client) => {
       await upgraded(client)
+      expect(await client.readExactly(4)).to.deep.equal(Buffer.from([0x88, 0x02, 0x03, 0xe9]))
+      await client.write(Buffer.from([0x88, 0x80, 1, 2, 3, 4]))
       expect(await client.ended).to.equal('fin')
     },
     reason: 'idleTimeout',

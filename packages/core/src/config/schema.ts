@@ -160,7 +160,9 @@ const listener = section({
       .describe(`Between two requests. ${ms(listenerDefaults.timeouts.keepAliveMs)}`),
     idle: duration()
       .optional()
-      .describe(`Without a byte either way in a tunnel (TCP, WebSocket). ${ms(listenerDefaults.timeouts.idleMs)}`),
+      .describe(
+        `Without a byte either way in a tunnel (TCP, WebSocket), unless its upstream says otherwise. ${ms(listenerDefaults.timeouts.idleMs)}`,
+      ),
   })
     .optional()
     .describe('How long a client may take.'),

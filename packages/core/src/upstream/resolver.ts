@@ -27,8 +27,6 @@ export class NameWatch {
   readonly #changed: () => void
   #timer: NodeJS.Timeout | undefined
   #closed = false
-  /** Why the last look-up failed, for `/state`. */
-  failure: string | undefined
 
   constructor(
     endpoint: Endpoint,
@@ -57,10 +55,9 @@ export class NameWatch {
     let nextMs = this.#refreshMs
     try {
       const found = await this.#lookup(this.#host)
-      this.failure = undefined
       this.#take(found)
     } catch (error) {
-      this.failure = (error as Error).message
+      this.#endpoint.health.lastFailure = `its name does not resolve: ${(error as Error).message}`
       nextMs = Math.min(retryMs, nextMs)
     }
     if (this.#closed || nextMs === Infinity) return

@@ -10,8 +10,11 @@ import { EndpointHealth } from './health.ts'
 /** TLS towards one endpoint, in the terms of whoever connects; `undefined`: in the clear. */
 export type EndpointTls = (config: EndpointConfig) => unknown
 
-/** An upstream without a gate lets through what its endpoints have room for; so many may wait for that room. */
-const ungated: GateLimits = { limit: Infinity, queue: 1_024, timeoutMs: 5_000 }
+/**
+ * An upstream without a gate lets through what its endpoints have room for; so many may wait for that room. How long they
+ * may is not for it to say: see `Exchange`.
+ */
+const ungated: GateLimits = { limit: Infinity, queue: 1_024, timeoutMs: Infinity }
 
 /**
  * A named set of endpoints that do the same work, and its dispatcher: one queue for all of them.
@@ -39,7 +42,11 @@ export class Upstream implements Admission {
       faulted: (fault: unknown) => runtime.faulted(fault),
     }
     this.endpoints = config.endpoints.map((endpoint) => {
-      const health = new EndpointHealth(config.health.passive, runtime.fine, observer)
+      const health = new EndpointHealth(
+        config.health.passive,
+        runtime.wheelFor(config.health.passive.ejectMs),
+        observer,
+      )
       return new Endpoint(endpoint, this, health, parts.tls(endpoint))
     })
     this.#balancer = balancerOver(config.balance, this.endpoints)

@@ -8,6 +8,9 @@ const maxWaitingBytes = 4 * 1_024 * 1_024
 /** What is written at once, in bytes, when batches have piled up. */
 const maxWriteBytes = 1_024 * 1_024
 
+/** How long the last lines may take to be written, in milliseconds. */
+const closeTimeoutMs = 1_000
+
 /**
  * Where log lines go: a file or standard output, written asynchronously, in order, one write at a time.
  *
@@ -71,16 +74,23 @@ export class LogFile {
     }
   }
 
-  /** Writes what waits and closes. Resolves when that is done, or cannot be. */
+  /** Writes what waits and closes. Resolves when that is done, or cannot be: a reader that has stopped is not waited for. */
   async close(): Promise<void> {
-    if (this.#broken) return
+    if (this.#broken || (this.#file === undefined && !this.#writing)) return
     const ended = new Promise<void>((resolve) => {
-      this.#destination.once('error', () => resolve())
-      this.#destination.once(this.#file === undefined ? 'drain' : 'close', () => resolve())
+      const done = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+      const timer = setTimeout(() => {
+        this.#broken = true
+        done()
+      }, closeTimeoutMs)
+      this.#destination.once('error', done)
+      this.#destination.once(this.#file === undefined ? 'drain' : 'close', done)
     })
     // Standard output stays open: it is the process'.
     if (this.#file !== undefined) this.#destination.end()
-    else if (!this.#writing) return
     await ended
   }
 }

@@ -108,9 +108,9 @@ export class Link implements Flushable {
 
   /** Bytes written that the kernel has not taken yet. */
   get unsentBytes(): number {
-    // The stream counts a write until all of it has gone; the handle knows how much of it has.
+    // The stream counts a write until all of it has gone, the handle knows how much of it has: both shrink or stand.
     const handle = (this.#raw as unknown as { _handle?: { writeQueueSize?: number } | null })._handle
-    return handle?.writeQueueSize ?? this.#socket.writableLength
+    return this.#socket.writableLength + (handle?.writeQueueSize ?? 0)
   }
 
   get paused(): boolean {
@@ -119,7 +119,9 @@ export class Link implements Flushable {
 
   /** Address of the peer without a port; the empty string once the socket is gone or when it is a Unix socket. */
   get remoteAddress(): string {
-    return this.#raw.remoteAddress ?? ''
+    const address = this.#raw.remoteAddress ?? ''
+    // On a socket of both families IPv4 peers come in IPv6 notation (RFC 4291 §2.5.5.2).
+    return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
   }
 
   get remotePort(): number {

@@ -7,6 +7,10 @@ export type TunnelSide = 'downstream' | 'upstream'
 export interface TunnelOwner {
   /** Bytes have passed, either way. */
   passed(): void
+  /** So much waits for the peer at `side` that the other one is not read from. */
+  congested(side: TunnelSide): void
+  /** What waited for it has gone. */
+  drained(side: TunnelSide): void
   /** One side's socket is gone. `error` is what it met, if it was the first to break. */
   sideClosed(side: TunnelSide, error: LinkError | undefined): void
   fault(fault: unknown): void
@@ -50,11 +54,14 @@ export class Tunnel {
   closed(side: TunnelSide, other: Link, error: LinkError | undefined): void {
     const first = !this.#broken
     this.#broken = true
-    if (!other.closed) {
-      if (error === undefined) other.end()
-      else other.reset()
-    }
+    if (!other.closed) this.endOther(side, other, error)
     this.owner.sideClosed(side, first ? error : undefined)
+  }
+
+  /** Ends what is left when the socket at `side` is gone: as it has gone. */
+  protected endOther(_side: TunnelSide, other: Link, error: LinkError | undefined): void {
+    if (error === undefined) other.end()
+    else other.reset()
   }
 
   /** Ends both sides with RST. */
@@ -94,11 +101,12 @@ class TunnelEnd implements LinkHandler {
 
   onCongested(): void {
     this.#other.pause()
+    this.#tunnel.owner.congested(this.#side)
   }
 
   onDrain(): void {
-    this.#tunnel.owner.passed()
     this.#other.resume()
+    this.#tunnel.owner.drained(this.#side)
   }
 
   onClose(error: LinkError | undefined): void {

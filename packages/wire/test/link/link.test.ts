@@ -500,6 +500,8 @@ describe('a tunnel', () => {
     await eventually(() => notes.events.includes('connect'))
     new Tunnel(link, up, {
       passed: () => undefined,
+      congested: () => undefined,
+      drained: () => undefined,
       sideClosed: (side, error) => ends.push(`${side}${error === undefined ? '' : ` ${error.kind}`}`),
       fault: (fault) => ends.push(String(fault)),
     })
