@@ -55,6 +55,36 @@ describe('retries', () => {
     await upstream.close()
   })
 
+  it('do not repeat a request of which the last run has gone up without being kept', async () => {
+    const stored = 65_536
+    const tail = 4_464
+    const release = deferred<void>()
+    const upstream = await RawServer.start(async (one, index) => {
+      await one.readHead()
+      await release.promise
+      await one.write(ok)
+      if (index > 0) return
+      await one.readHead()
+      await one.readExactly(stored + tail)
+      one.rst()
+    })
+    const stage = await start({ endpoints: [at(upstream)], gate: { limit: 1 } })
+    const [first, second] = [await stage.client('in'), await stage.client('in')]
+    await first.write(get('/'))
+    await eventually(() => stage.stats.upstreams[0]!.running === 1)
+    // Waits with as much of its body as is kept, and gets the connection of the first.
+    await second.write(request('PUT', '/', [`Content-Length: ${stored + tail}`]) + 'x'.repeat(stored))
+    await eventually(() => stage.stats.upstreams[0]!.waiting === 1)
+    release.resolve()
+    await response(first)
+    await eventually(() => stage.stats.upstreams[0]!.running === 1)
+    await second.write('x'.repeat(tail))
+    const { status } = await response(second)
+    expect([status, upstream.accepted]).to.deep.equal([502, 1])
+    await stage.close()
+    await upstream.close()
+  })
+
   for (const [what, bytes, expected] of [
     ['repeat a GET', get('/'), '200 ok'],
     [
