@@ -166,6 +166,18 @@ describe('Exchange', () => {
       expect(route.running).to.equal(0)
     })
 
+    it('waits as long as its route says, however long, when its upstream has no gate', () => {
+      const connector = new FakeConnector()
+      const { runtime } = open()
+      const route = engine.gate('route', { limit: 1, timeoutMs: 30_000 })
+      new FakeExchange(runtime, connector).start(engine.route({ route }))
+      const unit = new FakeExchange(runtime, connector).start(engine.route({ route }))
+      engine.pass(29_900)
+      expect(unit.state).to.equal('queued')
+      engine.pass(200)
+      expect(unit.reason).to.equal('queueTimeout')
+    })
+
     it('is not touched by the queue timer of the unit that the object served before', async () => {
       const connector = new FakeConnector()
       const { runtime } = open(gated(1, { timeout: '500ms' }))

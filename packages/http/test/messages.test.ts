@@ -344,6 +344,14 @@ describe('messages', () => {
         .and.to.contain('\r\nLocation: https://a.test/new/a?b=c\r\n')
     })
 
+    for (const to of ['{path}/', '/{path}']) {
+      it(`redirect by ${to} to this host, whatever slashes the path begins with`, async () => {
+        await start('', { listener: { upstream: undefined, routes: [{ redirect: { to } }] } })
+        const text = await through.whole(request('GET //evil.test/a', 'Connection: close'))
+        expect(text).to.match(/\r\nLocation: \/evil\.test\/a\/?\r\n/)
+      })
+    }
+
     it('say 502 and why when the upstream hangs up before its answer', async () => {
       through = await Through.start(async (connection) => {
         await connection.readHead()
