@@ -112,13 +112,12 @@ export class TcpExchange extends Exchange implements LinkHandler, TunnelOwner, W
     this.#watch!.passed()
   }
 
-  congested(side: TunnelSide): void {
-    if (side === 'downstream') this.#watch!.congested()
+  congested(): void {
+    this.#watch!.congested()
   }
 
-  drained(side: TunnelSide): void {
-    if (side === 'downstream') this.#watch!.drained()
-    else this.#watch!.passed()
+  drained(): void {
+    this.#watch!.drained()
   }
 
   get unsentBytes(): number {

@@ -60,13 +60,12 @@ export class WebSocketExchange extends HttpExchange implements TunnelOwner, Sess
     this.#watch!.passed()
   }
 
-  congested(side: TunnelSide): void {
-    if (side === 'downstream') this.#watch!.congested()
+  congested(): void {
+    this.#watch!.congested()
   }
 
-  drained(side: TunnelSide): void {
-    if (side === 'downstream') this.#watch!.drained()
-    else this.#watch!.passed()
+  drained(): void {
+    this.#watch!.drained()
   }
 
   get unsentBytes(): number {

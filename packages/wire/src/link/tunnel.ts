@@ -7,10 +7,10 @@ export type TunnelSide = 'downstream' | 'upstream'
 export interface TunnelOwner {
   /** Bytes have passed, either way. */
   passed(): void
-  /** So much waits for the peer at `side` that the other one is not read from. */
-  congested(side: TunnelSide): void
-  /** What waited for it has gone. */
-  drained(side: TunnelSide): void
+  /** So much waits for the client that the upstream is not read from. */
+  congested(): void
+  /** The client has taken what waited for it. */
+  drained(): void
   /** One side's socket is gone. `error` is what it met, if it was the first to break. */
   sideClosed(side: TunnelSide, error: LinkError | undefined): void
   fault(fault: unknown): void
@@ -101,12 +101,13 @@ class TunnelEnd implements LinkHandler {
 
   onCongested(): void {
     this.#other.pause()
-    this.#tunnel.owner.congested(this.#side)
+    if (this.#side === 'downstream') this.#tunnel.owner.congested()
   }
 
   onDrain(): void {
     this.#other.resume()
-    this.#tunnel.owner.drained(this.#side)
+    if (this.#side === 'downstream') this.#tunnel.owner.drained()
+    else this.#tunnel.owner.passed()
   }
 
   onClose(error: LinkError | undefined): void {
