@@ -59,10 +59,6 @@ export class MessageHead extends FieldBlock {
     return this.minorVersion === 1 ? (options & headFlag.close) === 0 : options === headFlag.keepAlive
   }
 
-  get connectionClose(): boolean {
-    return (this.flags & headFlag.close) !== 0
-  }
-
   /** Whether Connection lists `upgrade` in HTTP/1.1; in HTTP/1.0 it is to be ignored (RFC 9110 §7.8). */
   get connectionUpgrade(): boolean {
     return (this.flags & headFlag.upgrade) !== 0 && this.minorVersion === 1
