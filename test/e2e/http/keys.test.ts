@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ConfigInput, createProxy } from 'sluice'
-import { RawClient, type RawScript, RawServer } from '../../../packages/testkit/src/raw/index.ts'
+import { eventually, RawClient, type RawScript, RawServer } from '../../../packages/testkit/src/raw/index.ts'
 import { ask, get, handshake, request } from '../support/ask.ts'
 import { Stage, type Written } from '../support/stage.ts'
 
@@ -108,7 +108,7 @@ describe('the key path', () => {
   }
 })
 
-describe('the keys timeouts.idle', () => {
+describe('the keys timeouts.idle and timeouts.send', () => {
   const ms = 150
   const timeouts = { idle: `${ms}ms` }
   const echo: RawScript = async (one) => {
@@ -122,6 +122,28 @@ describe('the keys timeouts.idle', () => {
     )
     await one.readUntil(Buffer.from([0x88, 0x82]))
     await one.write(goingAway)
+  }
+
+  for (const protocol of ['tcp', 'websocket'] as const) {
+    it(`send resets a ${protocol} client that takes nothing`, async () => {
+      const flood: RawScript = async (one) => {
+        const head = await one.readHead()
+        if (protocol === 'websocket') {
+          expect(head).to.match(/^GET /)
+          await one.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n')
+        }
+        // More than the kernel and the proxy take for a client that does not read.
+        await one.write(Buffer.alloc(32_000_000)).catch(() => undefined)
+      }
+      const stage = await start(flood, { listener: { protocol, timeouts: { send: `${ms}ms` } } })
+      const client = await stage.client('in')
+      await client.write(protocol === 'tcp' ? 'hello\r\n\r\n' : handshake('/'))
+      client.pause()
+      await eventually(() => stage.lastAccount?.reason === 'requestTimeout')
+      await client.close()
+      await stage.settled()
+      await stage.close()
+    })
   }
 
   for (const protocol of ['tcp', 'websocket'] as const) {
