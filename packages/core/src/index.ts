@@ -30,7 +30,7 @@ export {
 } from './gate/gate.ts'
 export { type Admission, type GateObserver, LocalGate } from './gate/local-gate.ts'
 export { Generation, type GenerationParts } from './generation.ts'
-export type { Listener } from './listener.ts'
+export type { Listener, ListenerParts } from './listener.ts'
 export { type Labels, type MetricFamily, MetricsBlock, type MetricType, type Series } from './metrics/block.ts'
 export { ExchangeMetrics } from './metrics/exchange-metrics.ts'
 export { families } from './metrics/families.ts'

@@ -1,14 +1,16 @@
-import type { BindAddress } from './config/address.ts'
-
-/** Accepts connections of one protocol and makes exchanges of what comes over them. */
+/** Makes exchanges of one protocol of the connections that come to it; who binds and accepts is not its business. */
 export interface Listener {
   readonly name: string
   /** Open client connections. */
   readonly connections: number
-  /** Binds one address; what is bound is told, since port 0 asks for any. */
-  listen(bind: BindAddress): Promise<BindAddress>
-  /** Stops accepting and closes what is idle; what is under way is served. */
+  /** Closes what is idle; what is under way is served. Nobody is accepted any more when it is called. */
   drain(): void
   /** Ends everything at once. */
   close(): void
+}
+
+/** What a listener shares with others, beyond its runtime. */
+export interface ListenerParts {
+  /** Hears of every connection that is turned away before it is served. */
+  refused(): void
 }

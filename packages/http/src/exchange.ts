@@ -101,7 +101,7 @@ export class HttpExchange extends Exchange implements Head {
   get clientAddress(): string {
     const { session } = this
     return session.trusted
-      ? session.listener.trustedProxies.clientAddress(session.peer, this.head.header('x-forwarded-for'))
+      ? session.settings.trustedProxies.clientAddress(session.peer, this.head.header('x-forwarded-for'))
       : session.peer
   }
 
@@ -124,7 +124,7 @@ export class HttpExchange extends Exchange implements Head {
   }
 
   #begin(): void {
-    this.route = this.session.listener.unrouted
+    this.route = this.session.settings.unrouted
     this.methodId = methodId.other
     this.method = ''
     this.target = ''
@@ -153,7 +153,7 @@ export class HttpExchange extends Exchange implements Head {
     this.methodId = head.methodId
     this.requestDone = kind === framingKind.none || (kind === framingKind.length && contentLength === 0)
     this.upload.kind = kind
-    if (this.session.listener.logged) {
+    if (this.session.settings.options.logged) {
       this.method = head.method
       this.target = head.target
       this.loggedClient = this.clientAddress
@@ -172,22 +172,22 @@ export class HttpExchange extends Exchange implements Head {
 
   /** Finds the route, or what is wrong with the request. */
   #check(head: RequestHead): HttpRoute | ProxyError {
-    const { listener } = this.session
-    if (listener.options.upgradesOnly && this.upgrade === undefined) {
+    const { options, router } = this.session.settings
+    if (options.upgradesOnly && this.upgrade === undefined) {
       return new ProxyError('upgradeRequired', 'only WebSockets are served here')
     }
     if (head.methodId === methodId.connect) return new ProxyError('methodNotAllowed', 'CONNECT is for forward proxies')
     if (head.expectsOther) return new ProxyError('expectationFailed', 'the expectation is not known')
-    if ((head.seen & (1 << fieldId.via)) !== 0 && head.header('via')?.includes(listener.options.pseudonym) === true) {
+    if ((head.seen & (1 << fieldId.via)) !== 0 && head.header('via')?.includes(options.pseudonym) === true) {
       return new ProxyError('loop', 'the request has passed through here before')
     }
     if (!head.plainPath) {
-      const normal = normalizePath(head.path, listener.options.config.pathMode)
+      const normal = normalizePath(head.path, options.config.pathMode)
       if (normal === undefined) return new ProxyError('badRequest', 'the path is not one that all would read alike')
       this.#path = normal.path
       if (normal.hadDots) this.#sentPath = normal.path
     }
-    const route = listener.router.match(this)
+    const route = router.match(this)
     if (route === undefined) return refusals.noRoute
     if (route.stripPrefix !== undefined) {
       const came = this.#sentPath ?? head.path
@@ -371,7 +371,7 @@ export class HttpExchange extends Exchange implements Head {
     this.responseBegun = true
     // What was malformed may have been understood otherwise: nothing after it can be trusted to begin where it seems to.
     if (error.code === 'badRequest') this.session.closeAfterwards()
-    this.session.sendAnswer(errorAnswer(error, { reasonHeader: this.session.listener.options.config.reasonHeader }))
+    this.session.sendAnswer(errorAnswer(error, { reasonHeader: this.session.settings.options.config.reasonHeader }))
   }
 
   override downstreamEnded(): void {

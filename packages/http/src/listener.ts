@@ -1,77 +1,63 @@
-import {
-  type BindAddress,
-  type ListenerConfig,
-  type Listener,
-  type Route,
-  Router,
-  type Runtime,
-  type TimerWheel,
-  TrustedProxies,
-} from '@sluice/core'
-import { Acceptor, type HeadLimits, type Link, type LinkHandler, RequestHead } from '@sluice/wire'
-import type { HttpListenerOptions, HttpRoute } from './options.ts'
+import type { BindAddress, Listener, ListenerParts, Runtime } from '@sluice/core'
+import type { AcceptTarget, Link, LinkHandler } from '@sluice/wire'
+import type { HttpListenerOptions } from './options.ts'
 import { Http1Session } from './session.ts'
+import { HttpSettings } from './settings.ts'
 
-/** Accepts HTTP/1.1 connections, in the clear or under TLS. */
+/** Serves HTTP/1.1 connections, in the clear or under TLS. */
 export class HttpListener implements Listener {
   readonly runtime: Runtime
-  readonly options: HttpListenerOptions
-  readonly router: Router<HttpRoute>
-  readonly trustedProxies: TrustedProxies
-  readonly timeouts: ListenerConfig['timeouts']
-  readonly limits: HeadLimits
-  readonly wheel: TimerWheel
-  /** One head for all sessions: a request's head is read and passed on, or composed anew, in one call. */
-  readonly head: RequestHead
-  /** Where requests are counted that never came as far as a route. */
-  readonly unrouted: Route
-  draining = false
-  readonly #acceptors: Acceptor[] = []
+  readonly #parts: ListenerParts
+  #settings: HttpSettings
+  #draining = false
+  #closed = false
   readonly #sessions = new Set<Http1Session>()
-  #refused: () => void
 
-  constructor(runtime: Runtime, options: HttpListenerOptions, refused: () => void) {
-    const { config } = options
+  constructor(runtime: Runtime, options: HttpListenerOptions, parts: ListenerParts) {
     this.runtime = runtime
-    this.options = options
-    this.router = new Router(options.routes.map((route) => ({ match: route.match, value: route })))
-    this.trustedProxies = new TrustedProxies(config.trustedProxies)
-    this.timeouts = config.timeouts
-    this.limits = config.limits
-    this.wheel = runtime.wheelFor(
-      Math.min(config.timeouts.headMs, config.timeouts.bodyMs, config.timeouts.sendMs, config.timeouts.keepAliveMs),
-    )
-    this.head = new RequestHead(config.limits.maxFields)
-    this.unrouted = { id: '-', listener: config.name, listenerGate: undefined, gate: undefined, upstream: undefined }
-    this.#refused = refused
+    this.#settings = new HttpSettings(runtime, options)
+    this.#parts = parts
   }
 
   get name(): string {
-    return this.options.config.name
+    return this.#settings.options.config.name
   }
 
-  get logged(): boolean {
-    return this.options.logged
+  /** What the next request goes by. */
+  get settings(): HttpSettings {
+    return this.#settings
+  }
+
+  get draining(): boolean {
+    return this.#draining
   }
 
   get connections(): number {
     return this.#sessions.size
   }
 
-  async listen(bind: BindAddress): Promise<BindAddress> {
-    const acceptor = new Acceptor((link) => this.#accept(link, 'path' in bind), {
-      tls: this.options.tls,
-      failed: this.#refused,
-    })
-    const address = await acceptor.listen(bind)
-    this.#acceptors.push(acceptor)
-    return address
+  /** Goes by other options: each connection from its next request on, what is under way keeps what it began with. */
+  configure(options: HttpListenerOptions): void {
+    this.#settings = new HttpSettings(this.runtime, options)
+  }
+
+  /** What becomes of connections to one of its addresses: they come here. */
+  target(bind: BindAddress): AcceptTarget {
+    const local = 'path' in bind
+    const settings = () => this.#settings
+    return {
+      get tls() {
+        return settings().options.tls
+      },
+      accept: (link) => this.#accept(link, local),
+      refused: () => this.#parts.refused(),
+    }
   }
 
   #accept(link: Link, local: boolean): LinkHandler {
-    const session = new Http1Session(this, link, this.options.tls !== undefined, local)
+    const session = new Http1Session(this, link, local)
     this.#sessions.add(session)
-    if (this.draining) session.drain()
+    if (this.#closed) link.destroy()
     return session
   }
 
@@ -81,13 +67,13 @@ export class HttpListener implements Listener {
   }
 
   drain(): void {
-    this.draining = true
-    for (const acceptor of this.#acceptors) acceptor.close()
+    this.#draining = true
     for (const session of this.#sessions) session.drain()
   }
 
   close(): void {
-    this.drain()
+    this.#draining = true
+    this.#closed = true
     for (const session of this.#sessions) session.close()
   }
 }

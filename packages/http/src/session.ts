@@ -21,6 +21,7 @@ import type { BodyReceiver } from './half.ts'
 import type { HttpListener } from './listener.ts'
 import { type Origin, origin } from './request-out.ts'
 import { composeResponse } from './response-out.ts'
+import type { HttpSettings } from './settings.ts'
 
 /** Where a session stands between its requests. */
 type SessionState =
@@ -57,13 +58,16 @@ export interface SessionTunnel {
 export class Http1Session implements LinkHandler, Expirable {
   readonly link: Link
   readonly listener: HttpListener
+  /** What the present request goes by; the latest when the next one comes. */
+  settings: HttpSettings
   /** The peer's address. */
   readonly peer: string
   /** Whether the peer is a trusted proxy. */
-  readonly trusted: boolean
-  readonly origin: Origin
+  trusted!: boolean
+  origin!: Origin
   /** Sends the response's body. */
   readonly download: BodyWriter
+  readonly #local: boolean
   readonly #own: HttpExchange
   readonly #timer: Timer
   readonly #reader = new BodyReader()
@@ -89,17 +93,33 @@ export class Http1Session implements LinkHandler, Expirable {
   #unsent = 0
 
   /** `local`: accepted on a Unix socket, where peers have no address. */
-  constructor(listener: HttpListener, link: Link, secure: boolean, local: boolean) {
+  constructor(listener: HttpListener, link: Link, local: boolean) {
     this.listener = listener
     this.link = link
     this.peer = link.remoteAddress
-    this.trusted = !listener.trustedProxies.empty && (local || listener.trustedProxies.has(this.peer))
-    this.origin = origin(this.peer, this.trusted, secure ? 'https' : 'http', listener.options.pseudonym)
+    this.#local = local
+    this.settings = listener.settings
+    this.#judgePeer()
     this.download = new BodyWriter(link)
     this.#own = new HttpExchange(this)
     this.#exchange = this.#own
-    this.#timer = new Timer(this, listener.wheel)
-    this.#timer.arm(listener.timeouts.headMs)
+    this.#timer = new Timer(this, this.settings.wheel)
+    this.#timer.arm(this.settings.timeouts.headMs)
+  }
+
+  #judgePeer(): void {
+    const { trustedProxies, options } = this.settings
+    this.trusted = !trustedProxies.empty && (this.#local || trustedProxies.has(this.peer))
+    this.origin = origin(this.peer, this.trusted, this.link.secure ? 'https' : 'http', options.pseudonym)
+  }
+
+  /** A request begins: it goes by the latest settings, until it is over. */
+  #renewSettings(): void {
+    const { settings } = this.listener
+    if (settings === this.settings) return
+    this.settings = settings
+    this.#timer.moveTo(settings.wheel)
+    this.#judgePeer()
   }
 
   get idle(): boolean {
@@ -117,14 +137,14 @@ export class Http1Session implements LinkHandler, Expirable {
     this.#hold(bytes, start, end)
     // A head is parsed anew only when a line of it has been completed, or its bound may have been reached.
     if (this.#state !== 'head') return
-    if (bytes.subarray(start, end).includes(0x0a) || this.#held.length >= this.listener.limits.maxHeadBytes) {
+    if (bytes.subarray(start, end).includes(0x0a) || this.#held.length >= this.settings.limits.maxHeadBytes) {
       this.#readHeld()
     }
   }
 
   #hold(bytes: Buffer, start: number, end: number): void {
     if (this.#state === 'ended') return
-    if (this.#held.length === 0 && this.#state === 'head') this.#timer.arm(this.listener.timeouts.headMs)
+    if (this.#held.length === 0 && this.#state === 'head') this.#timer.arm(this.settings.timeouts.headMs)
     this.#held.write(bytes, start, end)
     this.#pauseWhenFull()
   }
@@ -139,7 +159,7 @@ export class Http1Session implements LinkHandler, Expirable {
     const at = this.#read(held, 0, held.length)
     if (at < held.length) {
       // A head that is still not complete is as old as its first byte: its time runs on.
-      if (at > 0 && this.#state === 'head') this.#timer.arm(this.listener.timeouts.headMs)
+      if (at > 0 && this.#state === 'head') this.#timer.arm(this.settings.timeouts.headMs)
       this.#held.giveBack(held, at)
       this.#pauseWhenFull()
     }
@@ -161,7 +181,8 @@ export class Http1Session implements LinkHandler, Expirable {
   }
 
   #readHead(bytes: Buffer, start: number, end: number): number {
-    const { head, limits } = this.listener
+    this.#renewSettings()
+    const { head, limits } = this.settings
     const consumed = parseRequestHead(head, bytes, start, end, limits)
     if (consumed === 0) return start
     // The head, and what else came with it, is counted by the link already.
@@ -184,10 +205,10 @@ export class Http1Session implements LinkHandler, Expirable {
     this.#closing = this.listener.draining || !head.keepAlive
     this.#reader.begin(kind, head.contentLength)
     this.#state = this.#reader.done ? 'response' : 'body'
-    if (!this.#reader.done) this.#timer.arm(this.listener.timeouts.bodyMs)
+    if (!this.#reader.done) this.#timer.arm(this.settings.timeouts.bodyMs)
     this.#exchange = this.#own
     if (head.upgrade && this.#reader.done) {
-      for (const handler of this.listener.options.upgrades) {
+      for (const handler of this.settings.options.upgrades) {
         if (handler.when(head)) {
           this.#exchange = handler.start(this)
           break
@@ -200,7 +221,7 @@ export class Http1Session implements LinkHandler, Expirable {
   #readBody(bytes: Buffer, start: number, end: number): number {
     const exchange = this.#exchange
     const dropping = this.#state === 'dropping'
-    this.#timer.arm(this.listener.timeouts.bodyMs)
+    this.#timer.arm(this.settings.timeouts.bodyMs)
     const at = this.#reader.read(bytes, start, end, dropping ? dropper : exchange.upload)
     if (at < 0) {
       this.#closing = true
@@ -233,7 +254,7 @@ export class Http1Session implements LinkHandler, Expirable {
     if ((this.#pauses & reason) === 0) return
     this.#pauses &= ~reason
     if (this.#pauses !== 0) return
-    if (this.#state === 'body') this.#timer.arm(this.listener.timeouts.bodyMs)
+    if (this.#state === 'body') this.#timer.arm(this.settings.timeouts.bodyMs)
     this.link.resume()
   }
 
@@ -252,7 +273,7 @@ export class Http1Session implements LinkHandler, Expirable {
 
   onCongested(): void {
     this.#unsent = this.link.unsentBytes
-    this.#timer.arm(this.listener.timeouts.sendMs)
+    this.#timer.arm(this.settings.timeouts.sendMs)
     if (this.#state === 'head') this.#state = 'flushing'
     this.#exchange.downloadCongested(true)
   }
@@ -264,8 +285,8 @@ export class Http1Session implements LinkHandler, Expirable {
     }
     // The timer was taken for the sending; whatever it guarded before it guards again.
     if (this.#state === 'head') {
-      this.#timer.arm(this.idle ? this.listener.timeouts.keepAliveMs : this.listener.timeouts.headMs)
-    } else if (this.#state !== 'ended') this.#timer.arm(this.listener.timeouts.bodyMs)
+      this.#timer.arm(this.idle ? this.settings.timeouts.keepAliveMs : this.settings.timeouts.headMs)
+    } else if (this.#state !== 'ended') this.#timer.arm(this.settings.timeouts.bodyMs)
     this.#exchange.downloadCongested(false)
   }
 
@@ -362,7 +383,7 @@ export class Http1Session implements LinkHandler, Expirable {
       this.#state = 'dropping'
       this.#pauses = 0
       this.link.resume()
-      this.#timer.arm(this.listener.timeouts.bodyMs)
+      this.#timer.arm(this.settings.timeouts.bodyMs)
       return
     }
     this.#nextRequest(endedAt)
@@ -376,10 +397,10 @@ export class Http1Session implements LinkHandler, Expirable {
     }
     if (this.#answersPileUp()) {
       this.#state = 'flushing'
-      this.#timer.arm(this.listener.timeouts.sendMs)
+      this.#timer.arm(this.settings.timeouts.sendMs)
       return
     }
-    this.#timer.arm(this.listener.timeouts.keepAliveMs, now)
+    this.#timer.arm(this.settings.timeouts.keepAliveMs, now)
     // Before what is held: the next request may have to stop the reading again, or more would be held with each one.
     this.#unpause(pausedFor.pipeline | pausedFor.store | pausedFor.upstream)
     if (!this.#reading && this.#held.length > 0) this.#readHeld()
@@ -402,7 +423,7 @@ export class Http1Session implements LinkHandler, Expirable {
     this.#state = 'ended'
     this.#held.clear()
     this.#timer.disarm()
-    lingeringClose(this.link, { sendMs: this.listener.timeouts.sendMs, closed: () => this.listener.gone(this) })
+    lingeringClose(this.link, { sendMs: this.settings.timeouts.sendMs, closed: () => this.listener.gone(this) })
   }
 
   /**
@@ -443,14 +464,14 @@ export class Http1Session implements LinkHandler, Expirable {
   onEnd(): void {
     switch (this.#state) {
       case 'response':
-        if (this.listener.options.config.halfClose) {
+        if (this.settings.options.config.halfClose) {
           this.#halfClosed = true
           if (this.#held.length === 0) this.#closing = true
           return
         }
         break
       case 'flushing':
-        if (this.listener.options.config.halfClose) this.#halfClosed = true
+        if (this.settings.options.config.halfClose) this.#halfClosed = true
         else this.#endSession()
         return
       case 'head':
@@ -476,7 +497,7 @@ export class Http1Session implements LinkHandler, Expirable {
       const { unsentBytes } = this.link
       if (unsentBytes < this.#unsent) {
         this.#unsent = unsentBytes
-        this.#timer.arm(this.listener.timeouts.sendMs)
+        this.#timer.arm(this.settings.timeouts.sendMs)
         return
       }
       this.link.reset()

@@ -17,7 +17,7 @@ describeListener('HttpListener', {
         logged: false,
         pseudonym: 'contract',
       },
-      () => {},
+      { refused: () => {} },
     ),
   opening: 'GET /unit HTTP/1.1\r\nHost: contract.example\r\n\r\n',
   agreement: 'HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\nbegun',

@@ -9,7 +9,6 @@ import {
   formatAddress,
   formatConfigErrors,
   Generation,
-  type Listener,
   type ListenerConfig,
   MetricsBlock,
   parseConfigObject,
@@ -18,6 +17,7 @@ import {
 import { HttpListener, httpProbe, httpRoute } from '@sluice/http'
 import { TcpListener, tcpProbe } from '@sluice/tcp'
 import { webSocketUpgrade } from '@sluice/websocket'
+import { Acceptor } from '@sluice/wire'
 import type { AdminServer } from './admin/admin-server.ts'
 import { bindFailure } from './bind-failure.ts'
 import { acceptTls, connectTls } from './certificates.ts'
@@ -72,9 +72,10 @@ export class Proxy {
   readonly metrics = new MetricsBlock()
   readonly runtime: Runtime
   readonly generation: Generation
-  readonly listeners: readonly Listener[]
+  readonly listeners: ReadonlyArray<HttpListener | TcpListener>
   /** Resolves when everything has ended, whoever ended it. */
   readonly ended: Promise<void>
+  readonly #acceptors: Acceptor[] = []
   readonly #bound = new Map<string, BindAddress[]>()
   #admin: AdminServer | undefined
   #adminAddress: BindAddress | undefined
@@ -148,13 +149,14 @@ export class Proxy {
         for (const bind of this.config.listeners[i]!.bind) {
           // Looked at anew each time: somebody may have closed the proxy in the meantime.
           if (this.#closing !== undefined) throw new StartError('The proxy was closed while it started.', 1)
-          bound.push(await bindOne(listener, bind))
+          const acceptor = new Acceptor(listener.target(bind))
+          this.#acceptors.push(acceptor)
+          bound.push(await bindOne(acceptor, listener.name, bind))
         }
       }
       if (this.#closing !== undefined) throw new StartError('The proxy was closed while it started.', 1)
       this.#state = 'listening'
     } catch (error) {
-      for (const listener of this.listeners) listener.close()
       await this.close()
       throw error
     }
@@ -180,6 +182,7 @@ export class Proxy {
   async #drain(): Promise<void> {
     if (this.#state !== 'listening') return this.close()
     this.#state = 'draining'
+    await Promise.all(this.#acceptors.map((acceptor) => acceptor.close()))
     for (const listener of this.listeners) listener.drain()
     this.generation.close('idle')
     await this.#quiet(this.config.drainTimeoutMs)
@@ -193,6 +196,7 @@ export class Proxy {
 
   async #close(): Promise<void> {
     this.#state = 'closed'
+    for (const acceptor of this.#acceptors) acceptor.destroy()
     for (const listener of this.listeners) listener.close()
     await this.#quiet(closeTimeoutMs)
     this.generation.close('all')
@@ -215,17 +219,17 @@ export class Proxy {
     }
   }
 
-  #makeListener(config: ListenerConfig, pseudonym: string, logged: boolean): Listener {
+  #makeListener(config: ListenerConfig, pseudonym: string, logged: boolean): HttpListener | TcpListener {
     const tls = acceptTls(config)
     const refusedPlace = this.metrics.place(families.connectionsRefused, { listener: config.name })
-    const refused = () => this.metrics.add(refusedPlace, 1)
+    const parts = { refused: () => this.metrics.add(refusedPlace, 1) }
     if (config.protocol === 'tcp') {
       const [route] = config.routes
       const way = this.generation.way(config, route!)
       return new TcpListener(
         this.runtime,
         { config, route: { id: route!.id, listener: config.name, ...way }, tls },
-        refused,
+        parts,
       )
     }
     return new HttpListener(
@@ -239,17 +243,17 @@ export class Proxy {
         logged,
         pseudonym,
       },
-      refused,
+      parts,
     )
   }
 }
 
-async function bindOne(listener: Listener, bind: BindAddress): Promise<BindAddress> {
+async function bindOne(acceptor: Acceptor, listener: string, bind: BindAddress): Promise<BindAddress> {
   try {
     await removeStaleSocket(bind)
-    return await listener.listen(bind)
+    return await acceptor.listen(bind)
   } catch (error) {
-    const path = ['listeners', listener.name, 'bind']
+    const path = ['listeners', listener, 'bind']
     throw new StartError(`${path.join('.')}: ${formatAddress(bind)} ${bindFailure(error)}`, 1, path)
   }
 }

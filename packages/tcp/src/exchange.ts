@@ -19,11 +19,13 @@ import {
 } from '@sluice/wire'
 import { type TcpConnection, tcpConnector } from './connection.ts'
 import type { TcpListener } from './listener.ts'
-import { maxStoredBytes } from './options.ts'
+import { maxStoredBytes, type TcpListenerOptions } from './options.ts'
 
 /** One TCP connection: waits for its permit while it is read on, then becomes a tunnel. */
 export class TcpExchange extends Exchange implements LinkHandler, TunnelOwner, WatchedTunnel {
   readonly #listener: TcpListener
+  /** As they were when the connection came. */
+  readonly #options: TcpListenerOptions
   readonly #link: Link
   readonly #stored = new ByteStore()
   #watch: TunnelWatch | undefined
@@ -35,6 +37,7 @@ export class TcpExchange extends Exchange implements LinkHandler, TunnelOwner, W
   constructor(listener: TcpListener, link: Link) {
     super(listener.runtime)
     this.#listener = listener
+    this.#options = listener.options
     this.#link = link
     this.loggedClient = link.remoteAddress
   }
@@ -62,7 +65,7 @@ export class TcpExchange extends Exchange implements LinkHandler, TunnelOwner, W
 
   start(): void {
     this.open()
-    this.begin(this.#listener.options.route, this.startedAt)
+    this.begin(this.#options.route, this.startedAt)
   }
 
   // While it waits.
@@ -100,7 +103,7 @@ export class TcpExchange extends Exchange implements LinkHandler, TunnelOwner, W
     this.#tunnel = new Tunnel(this.#link, link, this)
     if (this.#stored.length > 0) link.send(this.#stored.take())
     if (this.#finished) link.end()
-    const { timeouts } = this.#listener.options.config
+    const { timeouts } = this.#options.config
     this.#watch = new TunnelWatch(
       this.runtime,
       { idleMs: this.route!.upstream!.config.timeouts.idleMs ?? timeouts.idleMs, sendMs: timeouts.sendMs },

@@ -1,35 +1,48 @@
-import type { BindAddress, Listener, Runtime } from '@sluice/core'
-import { Acceptor, type Link, type LinkHandler } from '@sluice/wire'
+import type { Listener, ListenerParts, Runtime } from '@sluice/core'
+import type { AcceptTarget, Link, LinkHandler } from '@sluice/wire'
 import { TcpExchange } from './exchange.ts'
 import type { TcpListenerOptions } from './options.ts'
 
-/** Accepts TCP connections, in the clear or under TLS, and tunnels each to the upstream. */
+/** Tunnels each TCP connection, in the clear or under TLS, to the upstream. */
 export class TcpListener implements Listener {
   readonly runtime: Runtime
-  readonly options: TcpListenerOptions
-  readonly #refused: () => void
-  readonly #acceptors: Acceptor[] = []
+  readonly #parts: ListenerParts
+  #options: TcpListenerOptions
   readonly #exchanges = new Set<TcpExchange>()
 
-  constructor(runtime: Runtime, options: TcpListenerOptions, refused: () => void) {
+  constructor(runtime: Runtime, options: TcpListenerOptions, parts: ListenerParts) {
     this.runtime = runtime
-    this.options = options
-    this.#refused = refused
+    this.#options = options
+    this.#parts = parts
   }
 
   get name(): string {
-    return this.options.config.name
+    return this.#options.config.name
+  }
+
+  get options(): TcpListenerOptions {
+    return this.#options
   }
 
   get connections(): number {
     return this.#exchanges.size
   }
 
-  async listen(bind: BindAddress): Promise<BindAddress> {
-    const acceptor = new Acceptor((link) => this.#accept(link), { tls: this.options.tls, failed: this.#refused })
-    const address = await acceptor.listen(bind)
-    this.#acceptors.push(acceptor)
-    return address
+  /** Goes by other options, from the next connection on. */
+  configure(options: TcpListenerOptions): void {
+    this.#options = options
+  }
+
+  /** What becomes of connections to one of its addresses: they come here. */
+  target(): AcceptTarget {
+    const options = () => this.#options
+    return {
+      get tls() {
+        return options().tls
+      },
+      accept: (link) => this.#accept(link),
+      refused: () => this.#parts.refused(),
+    }
   }
 
   #accept(link: Link): LinkHandler {
@@ -45,13 +58,10 @@ export class TcpListener implements Listener {
     this.#exchanges.delete(exchange)
   }
 
-  /** Stops accepting. Tunnels run on: only their peers know when they are done. */
-  drain(): void {
-    for (const acceptor of this.#acceptors) acceptor.close()
-  }
+  /** Tunnels run on: only their peers know when they are done. */
+  drain(): void {}
 
   close(): void {
-    this.drain()
     for (const exchange of this.#exchanges) exchange.close()
   }
 }

@@ -11,7 +11,7 @@ describeListener('TcpListener', {
     return new TcpListener(
       runtime,
       { config, route: { id: route!.id, listener: config.name, ...way }, tls: undefined },
-      () => {},
+      { refused: () => {} },
     )
   },
   opening: 'hello\n',

@@ -1,4 +1,5 @@
 import {
+  type BindAddress,
   type ConfigInput,
   type ErrorCode,
   Generation,
@@ -9,13 +10,19 @@ import {
   type Probe,
   Runtime,
 } from '@sluice/core'
+import { Acceptor, type AcceptTarget } from '@sluice/wire'
 import { expect } from 'chai'
 import { eventually } from './raw/eventually.ts'
 import { RawClient } from './raw/raw-client.ts'
 import { type RawScript, RawServer } from './raw/raw-server.ts'
 
+/** A listener as every protocol makes it: it takes what an acceptor gives it. */
+export interface AcceptingListener extends Listener {
+  target(bind: BindAddress): AcceptTarget
+}
+
 /** What a listener is made from. */
-export interface ListenerParts {
+export interface ListenerStand {
   readonly runtime: Runtime
   readonly generation: Generation
   readonly config: ListenerConfig
@@ -24,7 +31,7 @@ export interface ListenerParts {
 /** A protocol's listener and its words, as far as the contract needs them. */
 export interface ListenerSubject {
   readonly protocol: 'http' | 'tcp' | 'websocket'
-  make(parts: ListenerParts): Listener
+  make(stand: ListenerStand): AcceptingListener
   /** What a client sends to begin a unit. */
   readonly opening: string
   /** What an upstream says to a unit that it takes; the unit runs on after it. */
@@ -42,13 +49,15 @@ export interface ListenerSubject {
 }
 
 const gateId = 'listener:in'
+const bind = { host: '127.0.0.1', port: 0 }
 const probe: Probe = () => () => {}
 
 /** One listener of the subject before one upstream. */
 class Stand {
   readonly runtime: Runtime
   readonly generation: Generation
-  readonly listener: Listener
+  readonly listener: AcceptingListener
+  readonly acceptor: Acceptor
   readonly faults: unknown[] = []
   readonly reasons: string[] = []
   readonly #clients: RawClient[] = []
@@ -66,6 +75,7 @@ class Stand {
     })
     const { runtime, generation } = this
     this.listener = subject.make({ runtime, generation, config: parsed.config.listeners[0]! })
+    this.acceptor = new Acceptor(this.listener.target(bind))
   }
 
   static async start(subject: ListenerSubject, endpoint: string): Promise<Stand> {
@@ -83,7 +93,7 @@ class Stand {
       upstreams: { up: { endpoints: [endpoint], retries: { max: 0 } } },
     })
     await stand.generation.start()
-    const bound = await stand.listener.listen({ host: '127.0.0.1', port: 0 })
+    const bound = await stand.acceptor.listen(bind)
     stand.#port = 'port' in bound ? bound.port : 0
     return stand
   }
@@ -106,6 +116,7 @@ class Stand {
     await Promise.all(this.#clients.map((client) => client.close()))
     await eventually(() => this.runtime.exchanges === 0 && this.listener.connections === 0, { what: 'nothing left' })
     await this.atGate(0, 0)
+    this.acceptor.destroy()
     this.listener.close()
     this.generation.close('all')
     const [endpoint] = this.generation.upstreams.get('up')!.endpoints
@@ -266,6 +277,7 @@ export function describeListener(name: string, subject: ListenerSubject): void {
       const waiting = await stand.client()
       await waiting.write(opening)
       await stand.atGate(1, 1)
+      await stand.acceptor.close()
       stand.listener.drain()
       const late = await stand.client().then(
         () => 'connected',

@@ -46,7 +46,7 @@ export class WebSocketExchange extends HttpExchange implements TunnelOwner, Sess
     this.#tunnel = new WebSocketTunnel(session.link, http1.link, this)
     if (rest.end > rest.start) this.#tunnel.relay('upstream', session.link, rest.buf, rest.start, rest.end)
     if (early !== undefined) this.#tunnel.relay('downstream', http1.link, early, 0, early.length)
-    const { timeouts } = session.listener
+    const { timeouts } = session.settings
     this.#watch = new TunnelWatch(
       this.runtime,
       { idleMs: this.route!.upstream!.config.timeouts.idleMs ?? timeouts.idleMs, sendMs: timeouts.sendMs },

@@ -21,7 +21,7 @@ describeListener('HttpListener for WebSockets', {
         logged: false,
         pseudonym: 'contract',
       },
-      () => {},
+      { refused: () => {} },
     ),
   opening: handshake('/unit'),
   agreement: 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',

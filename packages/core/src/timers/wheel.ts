@@ -36,7 +36,7 @@ class Place {
  */
 export class Timer extends Place {
   readonly owner: Expirable
-  readonly wheel: TimerWheel
+  wheel: TimerWheel
   /** When it expires, in the wheel's milliseconds. */
   deadline = 0
   /** The tick of the slot it is in, or -1. */
@@ -66,6 +66,15 @@ export class Timer extends Place {
 
   disarm(): void {
     if (this.tick >= 0) this.wheel.remove(this)
+  }
+
+  /** Goes by another wheel of the same clock from now on; a deadline that runs is kept. */
+  moveTo(wheel: TimerWheel): void {
+    if (wheel === this.wheel) return
+    const { armed } = this
+    this.disarm()
+    this.wheel = wheel
+    if (armed) wheel.insert(this)
   }
 }
 

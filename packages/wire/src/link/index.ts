@@ -1,4 +1,4 @@
-export { type Accept, Acceptor, type AcceptTls, type Bind } from './accept.ts'
+export { Acceptor, type AcceptTarget, type AcceptTls, type Bind, type ListenOptions } from './accept.ts'
 export { ByteStore } from './byte-store.ts'
 export { type ConnectTarget, type ConnectTls, connectLink } from './connect.ts'
 export { type ConnectingHandler, congestedBytes, Link, type LinkHandler } from './link.ts'

@@ -106,6 +106,11 @@ export class Link implements Flushable {
     return this.#congested
   }
 
+  /** Whether it is under TLS. */
+  get secure(): boolean {
+    return this.#tls
+  }
+
   /** Bytes written that the kernel has not taken yet. */
   get unsentBytes(): number {
     // The stream counts a write until all of it has gone, the handle knows how much of it has: both shrink or stand.

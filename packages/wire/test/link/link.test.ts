@@ -385,7 +385,7 @@ describe('a TLS handshake', () => {
     const client = await RawClient.connect(accepting.port)
     await client.write('\x16\x03\x01')
     await turn()
-    accepting.acceptor.close()
+    accepting.acceptor.destroy()
     await client.ended
     await client.close()
     expect(accepting.accepted).to.have.length(0)
@@ -411,7 +411,7 @@ describe('an acceptor', () => {
   it('leaves the links that stand when it closes, and takes no more', async () => {
     const accepting = await new Accepting().listen()
     const { notes, peer } = await accepting.pair()
-    accepting.acceptor.close()
+    await accepting.acceptor.close()
     await peer.write('on')
     await eventually(() => notes.bytes.toString() === 'on')
     let refused = false
@@ -440,13 +440,14 @@ describe('an acceptor', () => {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-link-'))
     const path = join(folder, 's.sock')
     const notes = new Notes()
-    const acceptor = new Acceptor(
-      (link) => {
+    const acceptor = new Acceptor({
+      accept: (link) => {
         notes.link = link
         return notes
       },
-      { failed: () => undefined },
-    )
+      tls: undefined,
+      refused: () => undefined,
+    })
     expect(await acceptor.listen({ path })).to.deep.equal({ path })
     const up = new Notes()
     const link = connectLink({ path }, up)
@@ -458,7 +459,7 @@ describe('an acceptor', () => {
     await eventually(() => up.events.includes('end') || up.events.includes('close'))
     link.destroy()
     await up.closed
-    acceptor.close()
+    await acceptor.close()
     rmSync(folder, { recursive: true, force: true })
   })
 
@@ -514,7 +515,7 @@ describe('a tunnel', () => {
     server = await RawServer.start()
   })
   afterEach(async () => {
-    accepting.acceptor.close()
+    accepting.acceptor.destroy()
     await server.close()
   })
 

@@ -75,16 +75,17 @@ export class Accepting {
 
   constructor(options: { tls?: boolean } = {}) {
     this.#tls = options.tls === true
-    this.acceptor = new Acceptor(
-      (link) => {
+    this.acceptor = new Acceptor({
+      accept: (link) => {
         const notes = new Notes()
         notes.link = link
         this.accepted.push(notes)
         this.prepare?.(notes)
         return notes
       },
-      { tls: this.#tls ? { secureContext } : undefined, failed: (error) => this.failures.push(error) },
-    )
+      tls: this.#tls ? { secureContext } : undefined,
+      refused: (error) => this.failures.push(error),
+    })
   }
 
   async listen(): Promise<this> {
@@ -107,7 +108,7 @@ export class Accepting {
   }
 
   async close(): Promise<void> {
-    this.acceptor.close()
+    this.acceptor.destroy()
     await Promise.all(this.#peers.map((peer) => peer.close()))
     for (const { link } of this.accepted) link.destroy()
     await eventually(() => this.accepted.every(({ link }) => link.closed))
