@@ -1,3 +1,5 @@
+import { familyNamed } from './families.ts'
+
 /** What a family of series measures. */
 export type MetricType = 'counter' | 'gauge' | 'histogram'
 
@@ -20,14 +22,62 @@ export interface Series {
   readonly values: readonly number[]
 }
 
+/** Where figures can be read. */
+export interface MetricsSource {
+  /** All series at this moment. */
+  read(): Series[]
+}
+
+/** Where the figures of one series lie. */
+export interface Place {
+  readonly family: MetricFamily
+  readonly labels: Labels
+  readonly at: number
+  readonly length: number
+}
+
+/** What a thread tells of its block to whoever reads it: plain data, made to be posted. */
+export interface MetricsAnnouncement {
+  /** Where the figures lie from now on; absent when they have not moved. */
+  readonly buffer?: SharedArrayBuffer
+  /** New series, their families by name. */
+  readonly series: ReadonlyArray<Omit<Place, 'family'> & { readonly family: string }>
+}
+
+/** A block that other threads read. */
+export interface SharedMetrics {
+  readonly shared: true
+  /** Is told of new series and of a larger buffer, once for all of one turn. */
+  readonly announce: (announcement: MetricsAnnouncement) => void
+}
+
+/** Where a block counts how often it has been read: the one figure that the reader writes and not the thread. */
+const readingsAt = 0
+
+const firstLength = 256
+
 /**
  * The figures of one thread: numbers in one block that this thread alone writes. Whoever counts asks once for its
  * place and adds to it from then on; a scrape reads all.
  */
-export class MetricsBlock {
-  #values = new Float64Array(256)
-  #used = 0
-  readonly #series = new Map<string, { family: MetricFamily; labels: Labels; at: number; length: number }>()
+export class MetricsBlock implements MetricsSource {
+  readonly #places = new Map<string, Place>()
+  readonly #shared: SharedMetrics | undefined
+  #values: Float64Array
+  #used = readingsAt + 1
+  #unannounced: Place[] = []
+  #announcedValues: Float64Array | undefined
+
+  /** Without `shared` the block is read in its own thread. */
+  constructor(shared?: SharedMetrics) {
+    this.#shared = shared
+    this.#values = this.#allocate(firstLength)
+  }
+
+  /** How often somebody has read the block; a reading during growth may go uncounted. */
+  get readings(): number {
+    return this.#values[readingsAt]!
+  }
 
   /** The place of a counter or gauge. */
   place(family: MetricFamily, labels: Labels = {}): number {
@@ -43,6 +93,11 @@ export class MetricsBlock {
     this.#values[place] = this.#values[place]! + amount
   }
 
+  /** Says what a gauge stands at. */
+  set(place: number, value: number): void {
+    this.#values[place] = value
+  }
+
   /** Notes one observation in the histogram at `place`. */
   observe(place: number, buckets: readonly number[], value: number): void {
     let bucket = 0
@@ -51,27 +106,59 @@ export class MetricsBlock {
     this.add(place + buckets.length + 1, value)
   }
 
-  /** All series at this moment. */
   read(): Series[] {
-    return [...this.#series.values()].map(({ family, labels, at, length }) => ({
-      family,
-      labels,
-      values: [...this.#values.subarray(at, at + length)],
-    }))
+    return readPlaces(this.#values, this.#places.values())
   }
 
   #place(family: MetricFamily, labels: Labels, length: number): number {
     const key = `${family.name} ${JSON.stringify(labels)}`
-    const known = this.#series.get(key)
+    const known = this.#places.get(key)
     if (known !== undefined) return known.at
+    // Here, where the mistake is, and not in the thread that reads and would not know the name.
+    if (this.#shared !== undefined) familyNamed(family.name)
     const at = this.#used
     this.#used += length
     if (this.#used > this.#values.length) {
-      const larger = new Float64Array(Math.max(this.#used, this.#values.length * 2))
+      const larger = this.#allocate(Math.max(this.#used, this.#values.length * 2))
       larger.set(this.#values)
       this.#values = larger
     }
-    this.#series.set(key, { family, labels, at, length })
+    const place = { family, labels, at, length }
+    this.#places.set(key, place)
+    if (this.#shared !== undefined) this.#announceLater(place, this.#shared)
     return at
   }
+
+  #allocate(length: number): Float64Array {
+    return this.#shared === undefined
+      ? new Float64Array(length)
+      : new Float64Array(new SharedArrayBuffer(length * Float64Array.BYTES_PER_ELEMENT))
+  }
+
+  #announceLater(place: Place, { announce }: SharedMetrics): void {
+    if (this.#unannounced.push(place) > 1) return
+    queueMicrotask(() => {
+      const series = this.#unannounced.map((one) => ({ ...one, family: one.family.name }))
+      this.#unannounced = []
+      // With the series in one message: a series beyond the end of the buffer that its reader knows is never told.
+      const moved = this.#announcedValues !== this.#values
+      this.#announcedValues = this.#values
+      announce(moved ? { buffer: this.#values.buffer as SharedArrayBuffer, series } : { series })
+    })
+  }
+}
+
+/**
+ * The figures at `places`, and one reading more on the block's count.
+ *
+ * Those of another thread are read while it writes them: each number is whole, since V8 stores an aligned double at
+ * once on every platform that Node runs on, but a histogram's sum may be an observation behind its buckets.
+ */
+export function readPlaces(values: Float64Array, places: Iterable<Place>): Series[] {
+  values[readingsAt] = values[readingsAt]! + 1
+  return Array.from(places, ({ family, labels, at, length }) => ({
+    family,
+    labels,
+    values: [...values.subarray(at, at + length)],
+  }))
 }

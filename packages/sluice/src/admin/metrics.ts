@@ -9,16 +9,10 @@ import { processMetrics } from './process-metrics.ts'
 /** Between two looks at how late the event loop is, in milliseconds. */
 const delayResolutionMs = 20
 
-const eventLoopDelay: MetricFamily = {
-  name: 'sluice_event_loop_delay_seconds',
-  help: 'How late the event loop of a thread was, since the last scrape.',
-  type: 'gauge',
-}
-
 type Sample = ReturnType<typeof samplesOf>[number]
 
 /** What is no count but a state, read from the stats at the scrape. */
-const gauges: ReadonlyArray<readonly [MetricFamily, (stats: ProxyStats) => Sample[]]> = [
+const stateful = new Map<MetricFamily, (stats: ProxyStats) => Sample[]>([
   [families.gateRunning, ({ gates }) => gates.map(({ id, running }) => ({ labels: { gate: id }, value: running }))],
   [families.gateWaiting, ({ gates }) => gates.map(({ id, waiting }) => ({ labels: { gate: id }, value: waiting }))],
   [
@@ -41,7 +35,7 @@ const gauges: ReadonlyArray<readonly [MetricFamily, (stats: ProxyStats) => Sampl
         endpoints.map(({ endpoint, healthy }) => ({ labels: { upstream: name, endpoint }, value: Number(healthy) })),
       ),
   ],
-]
+])
 
 /** `/metrics`: the figures of the engine, of its state and of the process, in Prometheus' text format. */
 export class Metrics {
@@ -49,8 +43,11 @@ export class Metrics {
   readonly #registry = new Registry()
   readonly #proxy: Proxy
   readonly #delay: IntervalHistogram
+  /** Whoever has a figure to show shows it from then on. */
+  readonly #shown = new Set<MetricFamily>()
   #series: readonly Series[] = []
   #stats: ProxyStats
+  #delaySamples: Sample[] = []
 
   constructor(proxy: Proxy) {
     this.#proxy = proxy
@@ -58,27 +55,37 @@ export class Metrics {
     this.contentType = this.#registry.contentType
     // Before the first scrape, so that CPU time is counted from the start.
     processMetrics()
-    const stateful = new Map<MetricFamily, (stats: ProxyStats) => Sample[]>(gauges)
-    for (const family of Object.values<MetricFamily>(families)) {
-      const gauge = stateful.get(family)
-      const read = () => (gauge === undefined ? samplesOf(family, this.#series) : gauge(this.#stats))
-      new BlockMetric(family, read).registerIn(this.#registry)
-    }
     this.#delay = monitorEventLoopDelay({ resolution: delayResolutionMs })
     this.#delay.enable()
-    new BlockMetric(eventLoopDelay, () => this.#readDelay()).registerIn(this.#registry)
   }
 
   /** One scrape. Figures and states are read at one moment. */
   async text(): Promise<string> {
     this.#series = this.#proxy.metrics.read()
     this.#stats = this.#proxy.stats()
+    this.#delaySamples = this.#readDelay()
+    this.#showNew()
     return `${await this.#registry.metrics()}\n${await processMetrics().metrics()}`
   }
 
   close(): void {
     this.#delay.disable()
     this.#registry.clear()
+  }
+
+  /** A family that nobody writes, such as that of a feature that is off, would be a name without a figure. */
+  #showNew(): void {
+    for (const family of Object.values<MetricFamily>(families)) {
+      if (this.#shown.has(family) || this.#samples(family).length === 0) continue
+      this.#shown.add(family)
+      new BlockMetric(family, () => this.#samples(family)).registerIn(this.#registry)
+    }
+  }
+
+  #samples(family: MetricFamily): Sample[] {
+    if (family === families.eventLoopDelay) return this.#delaySamples
+    const gauge = stateful.get(family)
+    return gauge === undefined ? samplesOf(family, this.#series) : gauge(this.#stats)
   }
 
   #readDelay(): Sample[] {
