@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Accountant, Exchange } from '@sluice/core'
-import type { LogFile } from './log-file.ts'
+import type { LogSink } from './log-sink.ts'
 import type { AccessFormat, LoggedExchange } from './logged-exchange.ts'
 
 /** A batch is handed over when it is as long as this, in characters, */
@@ -15,8 +15,8 @@ const flushAfterMs = 100
  */
 export class AccessLog implements Accountant {
   readonly #format: AccessFormat
-  readonly #file: LogFile
-  /** Tells the exchanges of one process from those of another one. */
+  readonly #sink: LogSink
+  /** Tells the exchanges of one thread from those of any other one, of this process or another. */
   readonly #prefix = `${randomBytes(4).toString('hex')}-`
   #count = 0
   #batch = ''
@@ -25,9 +25,9 @@ export class AccessLog implements Accountant {
   #wallOffsetMs = 0
   readonly #flush = () => this.flush()
 
-  constructor(format: AccessFormat, file: LogFile) {
+  constructor(format: AccessFormat, sink: LogSink) {
     this.#format = format
-    this.#file = file
+    this.#sink = sink
   }
 
   account(exchange: Exchange): void {
@@ -48,6 +48,6 @@ export class AccessLog implements Accountant {
     if (this.#batch === '') return
     const batch = this.#batch
     this.#batch = ''
-    this.#file.write(batch)
+    this.#sink.write(batch)
   }
 }

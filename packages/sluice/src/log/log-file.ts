@@ -1,6 +1,7 @@
 import { openSync } from 'node:fs'
 import { destination } from 'pino'
 import { StartError } from '../start-error.ts'
+import { countLines, type LogSink } from './log-sink.ts'
 
 /** What may wait to be written, in bytes: a reader that is slower than the traffic costs lines, never memory. */
 const maxWaitingBytes = 4 * 1_024 * 1_024
@@ -16,12 +17,13 @@ const closeTimeoutMs = 1_000
  *
  * What the writer cannot keep up with is dropped and counted. The destination is pino's (sonic-boom).
  */
-export class LogFile {
+export class LogFile implements LogSink {
   /** Hears how many lines were dropped. */
   onDropped: (lines: number) => void = () => {}
   readonly #file: string | undefined
   readonly #destination: ReturnType<typeof destination>
   #broken = false
+  #closing: Promise<void> | undefined
   /** Something has been handed over that may not be written yet. */
   #writing = false
 
@@ -47,10 +49,10 @@ export class LogFile {
     })
   }
 
-  /** Appends whole lines. */
-  write(lines: string): void {
-    const batch = Buffer.from(lines)
-    if (this.#broken) {
+  /** Appends whole lines. Bytes are kept until they are written. */
+  write(lines: string | Buffer): void {
+    const batch = typeof lines === 'string' ? Buffer.from(lines) : lines
+    if (this.#broken || this.#closing !== undefined) {
       this.onDropped(countLines(batch))
       return
     }
@@ -59,12 +61,10 @@ export class LogFile {
     this.#destination.write(batch as unknown as string)
   }
 
-  /** Opens the file anew, after it has been moved away. */
   reopen(): void {
-    if (this.#file !== undefined) this.#destination.reopen()
+    if (this.#file !== undefined && this.#closing === undefined) this.#destination.reopen()
   }
 
-  /** Writes what waits, now. For the end of the process. */
   flushSync(): void {
     if (this.#broken) return
     try {
@@ -75,7 +75,11 @@ export class LogFile {
   }
 
   /** Writes what waits and closes. Resolves when that is done, or cannot be: a reader that has stopped is not waited for. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
     if (this.#broken || (this.#file === undefined && !this.#writing)) return
     const ended = new Promise<void>((resolve) => {
       const done = () => {
@@ -93,12 +97,6 @@ export class LogFile {
     if (this.#file !== undefined) this.#destination.end()
     await ended
   }
-}
-
-function countLines(batch: Buffer): number {
-  let lines = 0
-  for (let at = batch.indexOf(0x0a); at >= 0; at = batch.indexOf(0x0a, at + 1)) lines++
-  return lines
 }
 
 function open(file: string): number {
