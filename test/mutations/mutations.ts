@@ -17,8 +17,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a permit keeps its room',
     file: 'gate/gate.ts',
-    find: 'room?.leave()',
-    replace: 'void room',
+    find: 'gate.giveBack(room)',
+    replace: 'gate.giveBack(undefined)',
   },
   {
     name: 'a waiter that has left is told all the same',
@@ -35,8 +35,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'one more than the limit is let through',
     file: 'gate/local-gate.ts',
-    find: 'if (this.#running >= this.#limits.limit',
-    replace: 'if (this.#running > this.#limits.limit',
+    find: 'const full = this.#running >= limit',
+    replace: 'const full = this.#running > limit',
   },
   {
     name: 'one more than the queue is let in',
@@ -47,8 +47,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a permit that comes back wakes nobody',
     file: 'gate/local-gate.ts',
-    find: 'this.#running--\n    this.admitWaiting()',
-    replace: 'this.#running--',
+    find: 'this.#pace.released(this.#clock())\n    this.admitWaiting()',
+    replace: 'this.#pace.released(this.#clock())',
   },
   {
     name: 'a granted waiter leaves without its permit going on',
@@ -88,8 +88,8 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: "an endpoint's limit is not looked at",
-    file: 'upstream/endpoint.ts',
-    find: 'this.running < this.config.limit && ',
+    file: 'state/endpoint-cells.ts',
+    find: 'running < words[endpointWord.limit]! && ',
     replace: '',
   },
 ]

@@ -1,6 +1,6 @@
 import { defaults } from './config/defaults.ts'
 import { type ErrorCode, ProxyError, refusals } from './errors.ts'
-import { type Gate, Permit, Waiter } from './gate/gate.ts'
+import { type Gate, type GateRefusal, Permit, Waiter } from './gate/gate.ts'
 import { judgeRetry } from './retries.ts'
 import type { Runtime } from './runtime.ts'
 import { type Expirable, Timer } from './timers/wheel.ts'
@@ -27,6 +27,8 @@ export interface Route {
   readonly gate: Gate | undefined
   /** `undefined` when the protocol answers by itself. */
   readonly upstream: Upstream | undefined
+  /** The configuration that it belongs to, which counts its units. */
+  readonly generation?: { exchanges: number }
 }
 
 /** The gates of a unit's way, in their order. */
@@ -57,6 +59,8 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
   reason: ErrorCode | 'ok' = 'ok'
   /** Connections asked for on behalf of this unit. */
   attempts = 0
+  /** How long a gate that refused the unit would let it wait, by an estimate, in milliseconds; 0: not known. */
+  retryAfterMs = 0
   /** Times in the clock's milliseconds. */
   startedAt = 0
   waitedMs = 0
@@ -117,11 +121,12 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
   /** Starts a new unit; its way is not known yet. */
   protected open(): void {
     this.state = 'matching'
-    this.runtime.exchanges++
+    this.runtime.store.exchanges.add(1)
     this.reason = 'ok'
     this.route = undefined
     this.endpoint = undefined
     this.attempts = 0
+    this.retryAfterMs = 0
     this.waitedMs = 0
     this.connectMs = 0
     this.bytesIn = 0
@@ -136,6 +141,7 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
   /** Sends the unit on its way. `now`: the clock's milliseconds, when they are known. */
   protected begin(route: Route, now: number = this.runtime.clock()): void {
     this.route = route
+    if (route.generation !== undefined) route.generation.exchanges++
     this.#now = now
     this.#admit()
   }
@@ -164,7 +170,7 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
 
   #wait(gate: Gate): void {
     if (!gate.enqueue(this)) {
-      gate.refused('queueFull')
+      this.#refusedBy(gate, 'queueFull')
       this.fail(refusals.queueFull)
       return
     }
@@ -187,6 +193,11 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
     return timeouts.length === 0 ? defaults.gate.timeoutMs : Math.min(...timeouts)
   }
 
+  #refusedBy(gate: Gate | undefined, reason: GateRefusal): void {
+    gate?.refused(reason)
+    this.retryAfterMs = gate?.estimatedWaitMs ?? 0
+  }
+
   protected override granted(): void {
     this.#now = this.runtime.clock()
     this.waitedMs += this.#now - this.waitingSince
@@ -203,7 +214,7 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
 
   expired(timer: Timer): void {
     if (timer !== this.#queueTimer || this.state !== 'queued') return
-    this.#gateOf(this.#stage)?.refused('queueTimeout')
+    this.#refusedBy(this.#gateOf(this.#stage), 'queueTimeout')
     this.fail(refusals.queueTimeout)
   }
 
@@ -368,7 +379,8 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
   #settle(): void {
     if (this.state === 'done') return
     this.state = 'done'
-    this.runtime.exchanges--
+    this.runtime.store.exchanges.add(-1)
+    if (this.route?.generation !== undefined) this.route.generation.exchanges--
     this.epoch++
     this.endedAt = this.runtime.clock()
     this.#upstreamPermit.release()

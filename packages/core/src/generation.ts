@@ -1,40 +1,46 @@
 import type { Config, GateConfig, ListenerConfig, RouteConfig, UpstreamConfig } from './config/config.ts'
 import { upstreamGateId } from './config/identity.ts'
 import type { Gate } from './gate/gate.ts'
-import { LocalGate } from './gate/local-gate.ts'
 import type { MetricsBlock } from './metrics/block.ts'
 import { GateMetrics } from './metrics/gate-metrics.ts'
 import type { Runtime } from './runtime.ts'
-import { parseIpAddress } from './routing/ip-address.ts'
-import { ActiveCheck, type Probe } from './upstream/active-check.ts'
-import type { Endpoint } from './upstream/endpoint.ts'
-import { type Lookup, NameWatch, systemLookup } from './upstream/resolver.ts'
-import { type EndpointTls, Upstream } from './upstream/upstream.ts'
+import type { Probe } from './upstream/active-check.ts'
+import type { Lookup } from './upstream/resolver.ts'
+import { type EndpointTls, Upstream, type UpstreamPlan } from './upstream/upstream.ts'
 
 /** What a generation needs from outside this package. */
 export interface GenerationParts {
   readonly metrics: MetricsBlock
-  /** Probes of active checks, by type. */
-  readonly probes: Readonly<Record<'http' | 'tcp', Probe>>
+  /** Probes of active checks, by type. Undefined: another thread probes. */
+  readonly probes: Readonly<Record<'http' | 'tcp', Probe>> | undefined
   readonly tlsOf: (upstream: UpstreamConfig) => EndpointTls
   /** Default: the machine's resolver. */
   readonly lookup?: Lookup
 }
 
-/** One configuration brought to life: its gates and upstreams, by identity, with their background work. */
+/**
+ * One configuration brought to life in one thread: its gates and upstreams, by identity, with their background work.
+ *
+ * What the generation before it had under the same identity is the same object here. It is made without changing
+ * anything that is in use; `adopt` makes it hold, `discard` throws it away.
+ */
 export class Generation {
   readonly config: Config
-  readonly gates = new Map<string, LocalGate>()
+  readonly gates = new Map<string, Gate>()
   readonly upstreams = new Map<string, Upstream>()
+  /** Units under way that were sent on their way by this generation. */
+  exchanges = 0
   readonly #runtime: Runtime
   readonly #parts: GenerationParts
-  readonly #names: NameWatch[] = []
-  readonly #checks: ActiveCheck[] = []
+  readonly #previous: Generation | undefined
+  readonly #plans: UpstreamPlan[] = []
+  readonly #made: Upstream[] = []
 
-  constructor(config: Config, runtime: Runtime, parts: GenerationParts) {
+  constructor(config: Config, runtime: Runtime, parts: GenerationParts, previous?: Generation) {
     this.config = config
     this.#runtime = runtime
     this.#parts = parts
+    this.#previous = previous
     for (const gate of config.gates) this.#gate(gate)
     for (const upstream of config.upstreams) this.#addUpstream(upstream)
   }
@@ -43,78 +49,76 @@ export class Generation {
   way(
     listener: ListenerConfig,
     route: RouteConfig,
-  ): { listenerGate: Gate | undefined; gate: Gate | undefined; upstream: Upstream | undefined } {
+  ): {
+    listenerGate: Gate | undefined
+    gate: Gate | undefined
+    upstream: Upstream | undefined
+    generation: Generation
+  } {
     return {
       listenerGate: listener.gate === undefined ? undefined : this.#gate(listener.gate),
       gate: route.gate === undefined ? undefined : this.#gate(route.gate),
       upstream: route.action.kind === 'forward' ? this.upstreams.get(route.action.upstream) : undefined,
+      generation: this,
     }
   }
 
-  /** Begins name look-ups and active checks; resolves when every name has been looked up once, well or badly. */
+  /** Resolves when every name that is new has been looked up once, well or badly. */
+  async ready(): Promise<void> {
+    await Promise.all(this.#plans.map((plan) => plan.ready))
+  }
+
+  /** From now on this is what holds. What the generation before it had and this one has not serves what it holds. */
+  adopt(): void {
+    for (const plan of this.#plans) plan.commit()
+    for (const upstream of this.#previous?.upstreams.values() ?? []) {
+      if (this.upstreams.get(upstream.name) !== upstream) upstream.retire()
+    }
+    for (const upstream of this.upstreams.values()) upstream.start()
+  }
+
+  /** Makes it hold once it is ready: that of a proxy that starts. */
   async start(): Promise<void> {
-    await Promise.all(this.#names.map((name) => name.start()))
-    for (const upstream of this.upstreams.values()) upstream.refresh()
-    for (const check of this.#checks) check.start()
+    await this.ready()
+    this.adopt()
+  }
+
+  /** It will never hold. */
+  discard(): void {
+    for (const plan of this.#plans) plan.discard()
+    for (const upstream of this.#made) upstream.close('all')
   }
 
   /** Closes idle connections (`idle`), or everything that is left. */
   close(which: 'idle' | 'all'): void {
-    if (which === 'all') {
-      for (const name of this.#names) name.close()
-      for (const check of this.#checks) check.close()
-    }
     for (const upstream of this.upstreams.values()) upstream.close(which)
   }
 
-  #gate(config: GateConfig): LocalGate {
+  #gate(config: GateConfig): Gate {
     const known = this.gates.get(config.id)
     if (known !== undefined) return known
-    const { turn, clock } = this.#runtime
-    const gate = new LocalGate(config.id, config, { turn, clock, observer: this.#observer(config.id) })
+    const { turn, clock, store } = this.#runtime
+    const observer = new GateMetrics(this.#parts.metrics, config.id)
+    const gate = store.gate(config.id, config, { turn, clock, observer })
     this.gates.set(config.id, gate)
     return gate
   }
 
-  #observer(gate: string): GateMetrics {
-    return new GateMetrics(this.#parts.metrics, gate)
-  }
-
   #addUpstream(config: UpstreamConfig): void {
-    const tls = this.#parts.tlsOf(config)
-    const upstream = new Upstream(config, this.#runtime, {
-      tls,
-      gateObserver: this.#observer(upstreamGateId(config.name)),
-    })
+    const { tlsOf, metrics, probes, lookup } = this.#parts
+    const tls = tlsOf(config)
+    let upstream = this.#previous?.upstreams.get(config.name)
+    if (upstream === undefined) {
+      const gateObserver = new GateMetrics(metrics, upstreamGateId(config.name))
+      upstream = new Upstream(config, this.#runtime, {
+        probes,
+        gateObserver,
+        ...(lookup === undefined ? {} : { lookup }),
+      })
+      this.#made.push(upstream)
+    }
+    this.#plans.push(upstream.prepare(config, tls))
     this.upstreams.set(config.name, upstream)
     if (config.gate !== undefined) this.gates.set(config.gate.id, upstream.gate)
-    for (const endpoint of upstream.endpoints) {
-      this.#watchName(endpoint, config, upstream)
-      const { active } = config.health
-      if (active === undefined) continue
-      this.#checks.push(
-        new ActiveCheck(
-          endpoint,
-          active,
-          this.#parts.probes[active.type],
-          this.#runtime.wheelFor(Math.min(active.intervalMs, active.timeoutMs)),
-        ),
-      )
-    }
-  }
-
-  #watchName(endpoint: Endpoint, config: UpstreamConfig, upstream: Upstream): void {
-    const { address } = endpoint.config
-    if ('path' in address || parseIpAddress(address.host) !== undefined) {
-      endpoint.addresses = [address]
-      return
-    }
-    this.#names.push(
-      new NameWatch(endpoint, address, {
-        refreshMs: config.dns.refreshMs,
-        lookup: this.#parts.lookup ?? systemLookup,
-        changed: () => upstream.refresh(),
-      }),
-    )
   }
 }

@@ -20,15 +20,18 @@ export type { ConfigInput } from './config/schema.ts'
 export * from './errors.ts'
 export { Exchange, type ExchangeState, type Route } from './exchange.ts'
 export {
+  type Admission,
   type Gate,
   type GateLimits,
+  type GateObserver,
   type GateRefusal,
   Permit,
   type Room,
   Waiter,
   type WaiterState,
 } from './gate/gate.ts'
-export { type Admission, type GateObserver, LocalGate } from './gate/local-gate.ts'
+export { type GateParts, LocalGate } from './gate/local-gate.ts'
+export { SharedGate } from './gate/shared-gate.ts'
 export { Generation, type GenerationParts } from './generation.ts'
 export type { Listener, ListenerParts } from './listener.ts'
 export { type Labels, type MetricFamily, MetricsBlock, type MetricType, type Series } from './metrics/block.ts'
@@ -44,14 +47,24 @@ export { canonicalMatch, type RouteMatch } from './routing/match.ts'
 export { isPlainPath, type NormalPath, normalizePath, type PathMode, stripPrefix } from './routing/path.ts'
 export { type Explanation, Router, type RouterEntry } from './routing/router.ts'
 export { type Accountant, Runtime } from './runtime.ts'
+export { CapacityError, type GateState, type StateControl } from './state/control.ts'
+export { EndpointCells, type EndpointLimits } from './state/endpoint-cells.ts'
+export { type Capacity, defaultCapacity } from './state/layout.ts'
+export { LocalStore } from './state/local-store.ts'
+export { SharedControl } from './state/shared-control.ts'
+export { SharedMemory, type SharedMemoryHandle } from './state/shared-memory.ts'
+export { type Records, SharedStore } from './state/shared-store.ts'
+export type { Cursor, StateStore } from './state/store.ts'
+export { ThreadCount } from './state/thread-count.ts'
 export { type Clock, type Expirable, Timer, TimerWheel } from './timers/wheel.ts'
 export { type TunnelTimeouts, TunnelWatch, type WatchedTunnel } from './timers/tunnel-watch.ts'
 export { type Task, Turn } from './turn.ts'
 export { ActiveCheck, type Probe } from './upstream/active-check.ts'
 export { type Balancer, balancerOver } from './upstream/balancer.ts'
 export { Connection, type ConnectionState, type Lessee } from './upstream/connection.ts'
-export { Endpoint } from './upstream/endpoint.ts'
+export { connectionStates, Endpoint, type EndpointParts } from './upstream/endpoint.ts'
 export { EndpointHealth, type HealthObserver } from './upstream/health.ts'
 export { type Connector, Pool } from './upstream/pool.ts'
 export { type Lookup, NameWatch, systemLookup } from './upstream/resolver.ts'
-export { type EndpointTls, Upstream } from './upstream/upstream.ts'
+export { Upkeep, type UpkeepParts } from './upstream/upkeep.ts'
+export { type EndpointTls, Upstream, type UpstreamParts, type UpstreamPlan } from './upstream/upstream.ts'

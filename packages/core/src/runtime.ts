@@ -1,4 +1,6 @@
 import type { Exchange } from './exchange.ts'
+import { LocalStore } from './state/local-store.ts'
+import type { StateStore } from './state/store.ts'
 import { type Clock, TimerWheel } from './timers/wheel.ts'
 import { Turn } from './turn.ts'
 
@@ -14,20 +16,26 @@ const fineBelowMs = 3_000
 export class Runtime {
   readonly clock: Clock
   readonly turn = new Turn()
+  /** What is exact, or summed, over all threads. */
+  readonly store: StateStore
   /** Deadlines and waits, to 10 ms. */
   readonly fine: TimerWheel
   /** Idle timeouts, to 1 s. */
   readonly coarse: TimerWheel
-  /** Units under way. */
-  exchanges = 0
   readonly #accountants: Accountant[] = []
   readonly #faulted: (fault: unknown) => void
 
-  constructor(options: { clock?: Clock; faulted: (fault: unknown) => void }) {
+  constructor(options: { clock?: Clock; store?: StateStore; faulted: (fault: unknown) => void }) {
     this.clock = options.clock ?? (() => performance.now())
+    this.store = options.store ?? new LocalStore(this.clock)
     this.fine = new TimerWheel({ tickMs: 10, clock: this.clock })
     this.coarse = new TimerWheel({ tickMs: 1_000, clock: this.clock })
     this.#faulted = options.faulted
+  }
+
+  /** Units under way in this thread. */
+  get exchanges(): number {
+    return this.store.exchanges.own
   }
 
   /** The wheel for deadlines of which this is the shortest. */

@@ -1,4 +1,4 @@
-import { FakeClock, upstreamConfig, type UpstreamInput } from '../../testkit/src/index.ts'
+import { FakeClock, startUpstream, upstreamConfig, type UpstreamInput } from '../../testkit/src/index.ts'
 import type { EndpointAddress } from '../src/config/address.ts'
 import { ProxyError } from '../src/errors.ts'
 import { Exchange, type Route } from '../src/exchange.ts'
@@ -7,7 +7,7 @@ import { LocalGate } from '../src/gate/local-gate.ts'
 import { Runtime } from '../src/runtime.ts'
 import { Connection } from '../src/upstream/connection.ts'
 import type { Connector, Pool } from '../src/upstream/pool.ts'
-import { Upstream } from '../src/upstream/upstream.ts'
+import type { Upstream } from '../src/upstream/upstream.ts'
 
 /** A connection without a socket: the test says what becomes of it. */
 export class FakeConnection extends Connection {
@@ -149,9 +149,7 @@ export class FakeEngine {
   readonly upstream: Upstream
 
   constructor(input: UpstreamInput = { endpoints: ['127.0.0.1:3001'] }) {
-    this.upstream = new Upstream(upstreamConfig(input), this.runtime, { tls: () => undefined })
-    for (const endpoint of this.upstream.endpoints) endpoint.addresses = [endpoint.config.address]
-    this.upstream.refresh()
+    this.upstream = startUpstream(upstreamConfig(input), this.runtime)
   }
 
   gate(id: string, limits: Partial<GateLimits>): LocalGate {

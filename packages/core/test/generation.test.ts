@@ -20,7 +20,7 @@ describe('Generation', () => {
         throw fault
       },
     })
-    const probe: GenerationParts['probes']['http'] = (endpoint, _options, done) => {
+    const probe: NonNullable<GenerationParts['probes']>['http'] = (endpoint, _options, done) => {
       probed.push(endpoint.name)
       done()
       return () => {}

@@ -6,12 +6,12 @@ import {
   type Pool,
   type ProxyError,
   Runtime,
-  Upstream,
+  type Upstream,
 } from '@sluice/core'
 import { expect } from 'chai'
 import { eventually } from './raw/eventually.ts'
 import { RawServer } from './raw/raw-server.ts'
-import { upstreamConfig, type UpstreamInput } from './upstream-config.ts'
+import { startUpstream, upstreamConfig, type UpstreamInput } from './upstream-config.ts'
 
 /** A connection without an upstream behind it: a port on which nobody listens. */
 async function deadPort(): Promise<number> {
@@ -44,11 +44,8 @@ export function describeConnection(name: string, connector: Connector): void {
 
     const open = (port: number, more: UpstreamInput | object = {}): { endpoint: Endpoint; pool: Pool } => {
       runtime = new Runtime({ faulted: (fault) => void faults.push(fault) })
-      upstream = new Upstream(upstreamConfig({ endpoints: [`127.0.0.1:${port}`], ...more }), runtime, {
-        tls: () => undefined,
-      })
+      upstream = startUpstream(upstreamConfig({ endpoints: [`127.0.0.1:${port}`], ...more }), runtime)
       const [endpoint] = upstream.endpoints
-      endpoint!.addresses = [endpoint!.config.address]
       return { endpoint: endpoint!, pool: endpoint!.pool(connector) }
     }
 

@@ -41,10 +41,9 @@ export async function runDispatcherModel(
       gate: { limit: 7, queue: 20 },
     }),
     runtime,
-    { tls: () => undefined },
   )
+  upstream.prepare(upstream.config, () => undefined).commit()
   const { gate, endpoints } = upstream
-  for (const endpoint of endpoints) endpoint.addresses = [endpoint.config.address]
   const usable = endpoints.map(() => true)
   const order: string[] = []
   const make = unitMaker(

@@ -200,7 +200,7 @@ export const gateContract: readonly GateCase[] = [
       await bench.open(1)
       const [a] = bench.run('a')
       let left = 0
-      a!.permit.room = { leave: () => void left++ }
+      a!.permit.room = { record: 0, enter() {}, leave: () => void left++, hold() {} }
       a!.permit.release()
       a!.permit.release()
       expect(left).to.equal(1)

@@ -1,4 +1,13 @@
-import { type ConfigInput, formatConfigErrors, parseConfigObject, type UpstreamConfig } from '@sluice/core'
+import {
+  type ConfigInput,
+  type EndpointTls,
+  formatConfigErrors,
+  parseConfigObject,
+  type Runtime,
+  Upstream,
+  type UpstreamConfig,
+  type UpstreamParts,
+} from '@sluice/core'
 
 /** An entry of `upstreams`, as users write it. */
 export type UpstreamInput = NonNullable<ConfigInput['upstreams']>[string]
@@ -11,4 +20,16 @@ export function upstreamConfig(upstream: UpstreamInput): UpstreamConfig {
   })
   if (result.errors !== undefined) throw new Error(formatConfigErrors(result.errors))
   return result.config.upstreams[0]!
+}
+
+/** An upstream of that configuration that takes work. */
+export function startUpstream(
+  config: UpstreamConfig,
+  runtime: Runtime,
+  { tls = () => undefined, ...parts }: UpstreamParts & { tls?: EndpointTls } = {},
+): Upstream {
+  const upstream = new Upstream(config, runtime, parts)
+  upstream.prepare(config, tls).commit()
+  upstream.start()
+  return upstream
 }

@@ -11,6 +11,8 @@ import type { BindAddress, EndpointAddress } from './address.ts'
 export interface Config {
   /** How long a drain may take before the rest is cut. */
   readonly drainTimeoutMs: number
+  /** Bytes held for others beyond which new units are refused. */
+  readonly maxBufferedBytes: number
   /** Undefined: no admin listener. */
   readonly admin: AdminConfig | undefined
   readonly log: LogConfig
@@ -56,6 +58,13 @@ export interface ListenerConfig {
   readonly pathMode: PathMode
   /** A client that has ended its half after a request is still waiting for the answer. */
   readonly halfClose: boolean
+  /** Connections that the kernel keeps until they are accepted. */
+  readonly backlog: number
+  /** Connections at once, over all threads; Infinity where none is written. */
+  readonly maxConnections: number
+  /** Connections of one client address at once, over all threads; Infinity where none is written. */
+  readonly perClient: number
+  readonly minRate: MinRate
   readonly timeouts: ListenerTimeouts
   readonly limits: ListenerLimits
   readonly gate: GateConfig | undefined
@@ -67,6 +76,14 @@ export interface ListenerConfig {
 export interface ListenerTlsConfig {
   readonly certFile: string
   readonly keyFile: string
+}
+
+/** How slow a client may be while a permit is held for it. */
+export interface MinRate {
+  /** 0: as slow as it likes. */
+  readonly bytesPerSecond: number
+  /** Over how long the rate is averaged. */
+  readonly windowMs: number
 }
 
 /** How long a client may take. Infinity: for ever. */
@@ -138,6 +155,13 @@ export interface GateConfig {
   readonly queue: number
   /** Infinity: a waiter waits for ever. */
   readonly timeoutMs: number
+  /** Lets everything through and only counts what it would refuse. */
+  readonly dryRun: boolean
+  /**
+   * When the permit of a unit that was cut comes back: once the upstream half has been reset, or only when the upstream
+   * has answered or closed.
+   */
+  readonly abandoned: 'reset' | 'wait'
 }
 
 /** The ways to choose among endpoints. */

@@ -4,18 +4,21 @@
  */
 export const defaults = {
   drainTimeoutMs: 30_000,
+  maxBufferedBytes: 256 * 1024 ** 2,
   log: { level: 'info', access: 'off', query: false },
   listener: {
     reasonHeader: true,
     pathMode: 'normalize',
     halfClose: false,
+    backlog: 4_096,
+    minRate: { bytesPerSecond: 1_024, windowMs: 30_000 },
     timeouts: { headMs: 30_000, bodyMs: 30_000, sendMs: 60_000, keepAliveMs: 75_000, idleMs: 3_600_000 },
     limits: { maxHeadBytes: 16 * 1024, maxFields: 100, maxTargetBytes: 8 * 1024 },
   },
   respond: { status: 200 },
   redirect: { status: 302 },
   /** `queue` is `queuePerLimit` × limit, `minQueue` at least. */
-  gate: { queuePerLimit: 2, minQueue: 16, timeoutMs: 5_000 },
+  gate: { queuePerLimit: 2, minQueue: 16, timeoutMs: 5_000, dryRun: false, abandoned: 'reset' },
   endpoint: { weight: 1 },
   upstream: {
     balance: 'roundRobin',

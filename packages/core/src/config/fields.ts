@@ -5,8 +5,11 @@ import {
   durationPattern,
   missingUnit,
   parseDuration,
+  parseRate,
   parseRatio,
   parseSize,
+  type Quantity,
+  ratePattern,
   ratioPattern,
   sizePattern,
 } from './quantity.ts'
@@ -89,6 +92,17 @@ export function size({ min, max }: { min: number; max: number }) {
   return text(parse, quantityOf('size'), sizePattern)
 }
 
+/** The least rate in bytes a second; `off` is 0. */
+export function minRate() {
+  const parse = (written: string): number | Problem => {
+    const parsed = written === 'off' ? 0 : parseRate(written)
+    return parsed === 0 && written !== 'off'
+      ? problem('The rate must be more than 0.', 'Write `off` for none.')
+      : parsed
+  }
+  return text(parse, quantityOf('rate'), `off|${ratePattern}`)
+}
+
 /** A ratio from 0 to 1. */
 export function ratio() {
   return text(parseRatio, quantityOf('ratio'), ratioPattern)
@@ -111,7 +125,7 @@ export function named<S extends z.ZodType>(pattern: string, value: S) {
   return z.record(z.string().meta({ pattern: `^${pattern}$` }), value)
 }
 
-function quantityOf(quantity: 'duration' | 'size' | 'ratio') {
+function quantityOf(quantity: Quantity) {
   return (input: unknown): Problem | undefined =>
     typeof input === 'number' ? missingUnit(String(input), quantity) : notText(input)
 }

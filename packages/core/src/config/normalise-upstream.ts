@@ -17,12 +17,14 @@ export type ResolvePath = (path: string) => string
 
 /** A gate with its defaults. */
 export function makeGate(id: string, gate: CheckedGate): GateConfig {
-  const { queuePerLimit, minQueue, timeoutMs } = defaults.gate
+  const { queuePerLimit, minQueue, timeoutMs, dryRun, abandoned } = defaults.gate
   return {
     id,
     limit: gate.limit,
     queue: gate.queue ?? Math.max(minQueue, queuePerLimit * gate.limit),
     timeoutMs: gate.timeout ?? timeoutMs,
+    dryRun: gate.dryRun ?? dryRun,
+    abandoned: gate.abandoned ?? abandoned,
   }
 }
 

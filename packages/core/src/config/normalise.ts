@@ -39,6 +39,7 @@ export function normalise(input: CheckedInput, baseDir: string | undefined): Con
   )
   return {
     drainTimeoutMs: input.drainTimeout ?? defaults.drainTimeoutMs,
+    maxBufferedBytes: input.maxBuffered ?? defaults.maxBufferedBytes,
     admin: input.admin === undefined ? undefined : { bind: resolveBinds(input.admin.bind, resolvePath) },
     log: {
       level: input.log?.level ?? defaults.log.level,
@@ -84,6 +85,13 @@ function normaliseListener(name: string, listener: CheckedListener, context: Con
     reasonHeader: listener.reasonHeader ?? defaults.listener.reasonHeader,
     pathMode: listener.path ?? defaults.listener.pathMode,
     halfClose: listener.halfClose ?? defaults.listener.halfClose,
+    backlog: listener.backlog ?? defaults.listener.backlog,
+    maxConnections: listener.maxConnections ?? Infinity,
+    perClient: listener.perClient ?? Infinity,
+    minRate: {
+      bytesPerSecond: listener.minRate ?? defaults.listener.minRate.bytesPerSecond,
+      windowMs: defaults.listener.minRate.windowMs,
+    },
     timeouts: merged,
     limits: {
       maxHeadBytes: listener.limits?.head ?? limits.maxHeadBytes,

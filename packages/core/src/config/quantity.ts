@@ -7,6 +7,8 @@ const bytesPer: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 
 export const durationPattern = String.raw`(?:\d+(?:\.\d+)?(?:ms|s|m|h))+`
 /** What a size looks like. */
 export const sizePattern = String.raw`\d+(?:\.\d+)?(?:B|KiB|MiB|GiB)`
+/** What a rate looks like. */
+export const ratePattern = `${sizePattern}/s`
 /** What a ratio looks like. */
 export const ratioPattern = String.raw`\d+(?:\.\d+)?%`
 
@@ -48,6 +50,18 @@ export function parseSize(text: string): number | Problem {
   return Math.round(Number(number) * factor)
 }
 
+/** Bytes a second from `512B/s`, `1KiB/s`. `off` is not known here. */
+export function parseRate(text: string): number | Problem {
+  if (bareNumber.test(text)) return missingUnit(text, 'rate')
+  const size = text.endsWith('/s') ? parseSize(text.slice(0, -2)) : undefined
+  if (typeof size === 'number') return size
+  const meant = typeof parseSize(text) === 'number' ? `${text}/s` : undefined
+  return problem(
+    `\`${text}\` is not a rate.`,
+    meant === undefined ? 'Rates are written as 512B/s, 1KiB/s or 10MiB/s.' : `Did you mean \`${meant}\`?`,
+  )
+}
+
 /** A number from 0 to 1 from `20%`. */
 export function parseRatio(text: string): number | Problem {
   const [, number] = ratioText.exec(text) ?? []
@@ -59,9 +73,13 @@ export function parseRatio(text: string): number | Problem {
   return Number(number) / 100
 }
 
+/** What is written with a unit. */
+export type Quantity = 'duration' | 'size' | 'rate' | 'ratio'
+
 /** Why a bare number is refused where a quantity stands, with both readings it could have had. */
-export function missingUnit(number: string, quantity: 'duration' | 'size' | 'ratio'): Problem {
+export function missingUnit(number: string, quantity: Quantity): Problem {
   if (quantity === 'duration') return problem(`The duration ${number} has no unit.`, `Write ${number}ms or ${number}s.`)
+  if (quantity === 'rate') return problem(`The rate ${number} has no unit.`, `Write ${number}B/s or ${number}KiB/s.`)
   if (quantity === 'size') return problem(`The size ${number} has no unit.`, `Write ${number}B or ${number}KiB.`)
   const percent = Number(number) <= 1 ? Number((Number(number) * 100).toFixed(6)) : number
   return problem(`The ratio ${number} has no percent sign.`, `Write ${percent}%.`)
@@ -84,6 +102,11 @@ export function formatSize(bytes: number): string {
     if (bytes >= factor && bytes % factor === 0) return `${bytes / factor}${unit}`
   }
   return `${bytes}B`
+}
+
+/** A rate as people write it; `off` for 0. */
+export function formatRate(bytesPerSecond: number): string {
+  return bytesPerSecond === 0 ? 'off' : `${formatSize(bytesPerSecond)}/s`
 }
 
 /** A ratio as people write it. */

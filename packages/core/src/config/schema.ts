@@ -4,9 +4,21 @@ import { parseNetwork } from '../routing/ip-address.ts'
 import { parsePathPattern } from '../routing/path-pattern.ts'
 import { parseBind, parseEndpointAddress } from './address.ts'
 import { defaults } from './defaults.ts'
-import { checkedText, count, duration, named, notText, oneOrMore, ratio, section, size, text } from './fields.ts'
+import {
+  checkedText,
+  count,
+  duration,
+  minRate,
+  named,
+  notText,
+  oneOrMore,
+  ratio,
+  section,
+  size,
+  text,
+} from './fields.ts'
 import { namePattern } from './identity.ts'
-import { formatDuration, formatRatio, formatSize } from './quantity.ts'
+import { formatDuration, formatRate, formatRatio, formatSize } from './quantity.ts'
 import { checkFieldValue, checkMethod, checkPrefix, checkProbePath, checkRedirect } from './http-text.ts'
 
 // Every key has a description, which the JSON Schema shows in editors. Defaults are read from `defaults`, and filled
@@ -22,6 +34,7 @@ const plain = (value: string | number | boolean | readonly string[]): string =>
 const maxPermits = 1_000_000
 const maxConnections = 1_000_000
 const maxHead = 1024 ** 2
+const maxHeld = 1024 ** 4
 const maxBuffer = 64 * 1024 ** 2
 
 const file = (what: string) =>
@@ -37,6 +50,18 @@ const gate = section({
   timeout: duration()
     .optional()
     .describe(`How long one may wait. ${ms(defaults.gate.timeoutMs)}`),
+  dryRun: z
+    .boolean()
+    .optional()
+    .describe(`Lets everything through and only counts what it would refuse. ${plain(defaults.gate.dryRun)}`),
+  abandoned: z
+    .enum(['reset', 'wait'])
+    .optional()
+    .describe(
+      'When the permit of a unit that was cut comes back: `reset`, once the upstream half has been reset; `wait`, only ' +
+        'when the upstream has answered or closed, `timeouts.response` long at most, for services that cannot cancel. ' +
+        plain(defaults.gate.abandoned),
+    ),
 })
 
 const gateOrName = z.union([z.string(), gate], {
@@ -145,6 +170,24 @@ const listener = section({
     .boolean()
     .optional()
     .describe(`Whether a client that ends its half after a request still waits. ${plain(listenerDefaults.halfClose)}`),
+  maxConnections: count(1, maxConnections)
+    .optional()
+    .describe(
+      'Client connections at once; one more is closed as it comes. All listeners together take 80 % of the descriptors that the process may have, where the system tells how many. Default: no limit.',
+    ),
+  perClient: count(1, maxConnections)
+    .optional()
+    .describe(
+      'Connections of one client address (IPv6: of one /64) at once. Trusted proxies may have more. Default: no limit.',
+    ),
+  backlog: count(1, 65_535)
+    .optional()
+    .describe(`Connections that the system keeps until they are accepted. ${plain(listenerDefaults.backlog)}`),
+  minRate: minRate()
+    .optional()
+    .describe(
+      `The least rate, averaged over ${formatDuration(listenerDefaults.minRate.windowMs)}, of a client that sends a body or takes an answer while a permit is held for it; in a tunnel of one that does not take what waits for it. Default: ${formatRate(listenerDefaults.minRate.bytesPerSecond)}.`,
+    ),
   timeouts: section({
     head: duration()
       .optional()
@@ -329,6 +372,11 @@ export const schema = section({
   drainTimeout: duration({ min: 0 })
     .optional()
     .describe(`How long a drain may take. ${ms(defaults.drainTimeoutMs)}`),
+  maxBuffered: size({ min: 65_536, max: maxHeld })
+    .optional()
+    .describe(
+      `How much may be held in memory for peers that wait or are slow, over all threads; beyond it new units are refused as \`overloaded\`. ${bytes(defaults.maxBufferedBytes)}`,
+    ),
   admin: section({
     bind: oneOrMore(text(parseBind, notText)).describe('Where metrics and state are served.'),
   })

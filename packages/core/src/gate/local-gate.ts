@@ -1,27 +1,20 @@
 import type { Clock } from '../timers/wheel.ts'
 import type { Turn } from '../turn.ts'
-import type { Gate, GateLimits, GateRefusal, Permit, Waiter } from './gate.ts'
+import type { Admission, Gate, GateLimits, GateObserver, GateRefusal, Permit, Room, Waiter } from './gate.ts'
+import { ReleasePace } from './release-pace.ts'
 
-/**
- * What else must be free for a unit to be let through, such as an endpoint. `admit` takes it and notes it in the
- * permit, or is false and changes nothing.
- */
-export interface Admission {
-  admit(permit: Permit): boolean
+/** What a gate is made from. */
+export interface GateParts {
+  readonly turn: Turn
+  readonly clock: Clock
+  readonly admission?: Admission
+  readonly observer?: GateObserver
 }
-
-/** What a gate tells whoever measures it. */
-export interface GateObserver {
-  waited(ms: number): void
-  refused(reason: GateRefusal): void
-}
-
-const openToAll: Admission = { admit: () => true }
 
 /** A gate whose truth lies in plain numbers: exact within one thread. */
 export class LocalGate implements Gate {
   readonly id: string
-  readonly #admission: Admission
+  admission: Admission | undefined
   readonly #turn: Turn
   readonly #clock: Clock
   readonly #observer: GateObserver | undefined
@@ -30,18 +23,15 @@ export class LocalGate implements Gate {
   #waiting = 0
   #oldest: Waiter | undefined
   #newest: Waiter | undefined
+  readonly #pace = new ReleasePace()
 
-  constructor(
-    id: string,
-    limits: GateLimits,
-    options: { turn: Turn; clock: Clock; admission?: Admission; observer?: GateObserver },
-  ) {
+  constructor(id: string, limits: GateLimits, parts: GateParts) {
     this.id = id
     this.#limits = limits
-    this.#turn = options.turn
-    this.#clock = options.clock
-    this.#admission = options.admission ?? openToAll
-    this.#observer = options.observer
+    this.#turn = parts.turn
+    this.#clock = parts.clock
+    this.admission = parts.admission
+    this.#observer = parts.observer
   }
 
   get limits(): GateLimits {
@@ -56,16 +46,19 @@ export class LocalGate implements Gate {
     return this.#waiting
   }
 
-  /** How long the oldest waiter has waited, in milliseconds; 0 when nobody waits. */
   get oldestWaitMs(): number {
     return this.#oldest === undefined ? 0 : this.#clock() - this.#oldest.waitingSince
   }
 
+  get estimatedWaitMs(): number {
+    return this.#pace.estimate(this.#waiting)
+  }
+
   tryAcquire(permit: Permit): boolean {
-    if (this.#running >= this.#limits.limit || this.#oldest !== undefined || !this.#admission.admit(permit))
-      return false
-    this.#running++
-    permit.gate = this
+    const { limit, queue, dryRun } = this.#limits
+    const full = this.#running >= limit
+    if ((full && dryRun !== true) || this.#oldest !== undefined || !this.#admit(permit)) return false
+    if (full && this.#running > limit + queue) this.#observer?.wouldRefuse?.('queueFull')
     return true
   }
 
@@ -77,7 +70,7 @@ export class LocalGate implements Gate {
     if (this.#newest === undefined) this.#oldest = waiter
     else this.#newest.nextWaiter = waiter
     this.#newest = waiter
-    this.#waiting++
+    if (this.#waiting++ === 0) this.#pace.begin(waiter.waitingSince)
     return true
   }
 
@@ -100,29 +93,45 @@ export class LocalGate implements Gate {
     this.#observer?.refused(reason)
   }
 
-  giveBack(): void {
+  giveBack(room: Room | undefined): void {
+    room?.hold(-1)
+    room?.leave()
     this.#running--
+    if (this.#oldest === undefined) return
+    this.#pace.released(this.#clock())
     this.admitWaiting()
   }
 
-  /** Changes the limits in place. A lowered limit takes nobody's permit, it only stops admitting. */
+  exclusively(action: () => void): void {
+    action()
+  }
+
   setLimits(limits: GateLimits): void {
     this.#limits = limits
     this.admitWaiting()
   }
 
-  /** Lets through the oldest waiters that fit. Called when a permit, or what the admission rests on, came free. */
   admitWaiting(): void {
-    while (this.#oldest !== undefined && this.#running < this.#limits.limit) {
+    while (this.#oldest !== undefined && (this.#running < this.#limits.limit || this.#limits.dryRun === true)) {
       const waiter = this.#oldest
-      if (!this.#admission.admit(waiter.permit)) return
+      if (!this.#admit(waiter.permit)) return
       this.#unlink(waiter)
-      this.#running++
-      waiter.permit.gate = this
       waiter.waiterState = 'granted'
       this.#observer?.waited(this.#clock() - waiter.waitingSince)
       this.#turn.put(waiter)
     }
+  }
+
+  #admit(permit: Permit): boolean {
+    if (this.admission !== undefined) {
+      const room = this.admission.take()
+      if (room === undefined) return false
+      room.hold(1)
+      permit.room = room
+    }
+    this.#running++
+    permit.gate = this
+    return true
   }
 
   #unlink(waiter: Waiter): void {

@@ -1,5 +1,4 @@
-import type { GateRefusal } from '../gate/gate.ts'
-import type { GateObserver } from '../gate/local-gate.ts'
+import type { GateObserver, GateRefusal } from '../gate/gate.ts'
 import type { MetricsBlock } from './block.ts'
 import { families } from './families.ts'
 

@@ -1,20 +1,21 @@
 import type { Balance } from '../config/config.ts'
+import type { Cursor } from '../state/store.ts'
 import type { Endpoint } from './endpoint.ts'
 
 /**
- * Picks among the usable endpoints one that has room. Synchronous and without a memory of units: an upstream whose
- * endpoints change gets a new one.
+ * Picks among the usable endpoints one that has room. When none is usable all are: a wrong check must not take down what
+ * may still answer. Synchronous; an upstream whose endpoints change gets a new one.
  */
 export interface Balancer {
   /** `undefined` when none has room. `avoid` is picked only when no other can be. */
   pick(avoid?: Endpoint): Endpoint | undefined
 }
 
-/** Makes the balancer of that name over these endpoints. */
-export function balancerOver(balance: Balance, endpoints: readonly Endpoint[]): Balancer {
+/** Makes the balancer of that name over these endpoints. `cursor`: where the round robin stands, in all threads. */
+export function balancerOver(balance: Balance, endpoints: readonly Endpoint[], cursor: Cursor): Balancer {
   switch (balance) {
     case 'roundRobin':
-      return new RoundRobin(endpoints)
+      return new RoundRobin(endpoints, cursor)
     case 'weightedRoundRobin':
       return new WeightedRoundRobin(endpoints)
   }
@@ -23,49 +24,64 @@ export function balancerOver(balance: Balance, endpoints: readonly Endpoint[]): 
 /** One after the other. */
 class RoundRobin implements Balancer {
   readonly #endpoints: readonly Endpoint[]
-  #next = 0
+  readonly #cursor: Cursor
 
-  constructor(endpoints: readonly Endpoint[]) {
+  constructor(endpoints: readonly Endpoint[], cursor: Cursor) {
     this.#endpoints = endpoints
+    this.#cursor = cursor
   }
 
   pick(avoid?: Endpoint): Endpoint | undefined {
     const endpoints = this.#endpoints
     const count = endpoints.length
+    const next = this.#cursor.value
+    const all = noneUsable(endpoints)
     for (let i = 0; i < count; i++) {
-      const at = (this.#next + i) % count
+      // Another thread may know of more endpoints than this one.
+      const at = (next + i) % count
       const endpoint = endpoints[at]!
-      if (endpoint === avoid || !endpoint.hasRoom) continue
-      this.#next = (at + 1) % count
+      if (endpoint === avoid || !takesWork(endpoint, all)) continue
+      this.#cursor.value = (at + 1) % count
       return endpoint
     }
-    return avoid?.hasRoom === true && endpoints.includes(avoid) ? avoid : undefined
+    return again(avoid, endpoints, all)
   }
 }
 
 /** By weight, and as evenly mixed as the weights allow (the smooth round robin of nginx). */
 class WeightedRoundRobin implements Balancer {
   readonly #endpoints: readonly Endpoint[]
-  readonly #credit: number[]
 
   constructor(endpoints: readonly Endpoint[]) {
     this.#endpoints = endpoints
-    this.#credit = endpoints.map(() => 0)
   }
 
   pick(avoid?: Endpoint): Endpoint | undefined {
-    const credit = this.#credit
     let total = 0
-    let best = -1
-    for (let i = 0; i < credit.length; i++) {
-      const endpoint = this.#endpoints[i]!
-      if (endpoint === avoid || !endpoint.hasRoom) continue
-      credit[i] = credit[i]! + endpoint.weight
-      total += endpoint.weight
-      if (best < 0 || credit[i]! > credit[best]!) best = i
+    let best: Endpoint | undefined
+    const all = noneUsable(this.#endpoints)
+    for (const endpoint of this.#endpoints) {
+      if (endpoint === avoid || !takesWork(endpoint, all)) continue
+      const { cells, weight } = endpoint
+      cells.credit += weight
+      total += weight
+      if (best === undefined || cells.credit > best.cells.credit) best = endpoint
     }
-    if (best < 0) return avoid?.hasRoom === true && this.#endpoints.includes(avoid) ? avoid : undefined
-    credit[best] = credit[best]! - total
-    return this.#endpoints[best]
+    if (best === undefined) return again(avoid, this.#endpoints, all)
+    best.cells.credit -= total
+    return best
   }
+}
+
+function noneUsable(endpoints: readonly Endpoint[]): boolean {
+  for (const endpoint of endpoints) if (endpoint.usable) return false
+  return true
+}
+
+function takesWork(endpoint: Endpoint, all: boolean): boolean {
+  return endpoint.hasRoom && (all || endpoint.usable)
+}
+
+function again(avoid: Endpoint | undefined, endpoints: readonly Endpoint[], all: boolean): Endpoint | undefined {
+  return avoid !== undefined && endpoints.includes(avoid) && takesWork(avoid, all) ? avoid : undefined
 }

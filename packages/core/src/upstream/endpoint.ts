@@ -1,13 +1,24 @@
 import { type EndpointAddress, formatAddress } from '../config/address.ts'
-import type { EndpointConfig, PoolConfig } from '../config/config.ts'
+import type { EndpointConfig } from '../config/config.ts'
 import type { ProxyError } from '../errors.ts'
 import type { Room } from '../gate/gate.ts'
-import { type Connector, Pool } from './pool.ts'
+import type { EndpointCells } from '../state/endpoint-cells.ts'
 import type { EndpointHealth } from './health.ts'
+import { type Connector, Pool } from './pool.ts'
 import type { Upstream } from './upstream.ts'
 
+/** What an endpoint is made from. */
+export interface EndpointParts {
+  readonly upstream: Upstream
+  /** What is known of it over all threads. */
+  readonly cells: EndpointCells
+  readonly health: EndpointHealth
+  /** TLS, in the terms of whoever connects; `undefined`: in the clear. */
+  readonly tls: unknown
+}
+
 /**
- * One address that can do an upstream's work: its room, its health and its connections.
+ * One address that can do an upstream's work: its room, its health and this thread's connections to it.
  *
  * As a `Room` it is what an upstream's permit holds besides the gate.
  */
@@ -15,29 +26,32 @@ export class Endpoint implements Room {
   readonly upstream: Upstream
   /** As configured: its identity within the upstream. */
   readonly name: string
-  readonly config: EndpointConfig
   readonly health: EndpointHealth
+  readonly cells: EndpointCells
   /** TLS, in the terms of whoever connects; `undefined`: in the clear. */
   readonly tls: unknown
   /** What the name resolves to; empty until it has been resolved. */
   addresses: readonly EndpointAddress[] = []
   /** The address that answered last. */
   preferredAddress = 0
-  /** Units running here. */
-  running = 0
-  readonly #poolConfig: PoolConfig
+  /** As the newest configuration has it. */
+  config: EndpointConfig
+  /** The configuration has it no more: its connections end with the exchanges that they carry. */
+  retired = false
   readonly #pools = new Map<Connector, Pool>()
   #connections = 0
-  /** A pool wants a connection, found the bound reached, and nothing idle to close for it. */
-  #starved = false
 
-  constructor(config: EndpointConfig, upstream: Upstream, health: EndpointHealth, tls: unknown) {
-    this.upstream = upstream
+  constructor(config: EndpointConfig, parts: EndpointParts) {
+    this.upstream = parts.upstream
     this.name = formatAddress(config.address)
     this.config = config
-    this.health = health
-    this.tls = tls
-    this.#poolConfig = upstream.config.pool
+    this.cells = parts.cells
+    this.health = parts.health
+    this.tls = parts.tls
+  }
+
+  get record(): number {
+    return this.cells.record
   }
 
   /** What Host calls it where a request does not say (RFC 9110 §7.2). */
@@ -49,12 +63,21 @@ export class Endpoint implements Room {
     return this.config.weight
   }
 
-  get hasRoom(): boolean {
-    return (
-      this.running < this.config.limit && this.running < this.#poolConfig.maxConnections && this.addresses.length > 0
-    )
+  /** Units that run here, over all threads. */
+  get running(): number {
+    return this.cells.running
   }
 
+  /** Whether it should get work. */
+  get usable(): boolean {
+    return this.addresses.length > 0 && this.health.usable
+  }
+
+  get hasRoom(): boolean {
+    return this.cells.hasRoom && this.addresses.length > 0
+  }
+
+  /** Connections of this thread. */
   get connections(): number {
     return this.#connections
   }
@@ -67,40 +90,76 @@ export class Endpoint implements Room {
   pool(connector: Connector): Pool {
     let pool = this.#pools.get(connector)
     if (pool === undefined) {
-      pool = new Pool(this, connector, this.#poolConfig)
+      pool = new Pool(this, connector)
       this.#pools.set(connector, pool)
     }
     return pool
   }
 
-  /** A unit less runs here. */
-  leave(): void {
-    this.running--
+  enter(): void {
+    this.cells.enter()
   }
 
-  /** Counts a connection in, or is false at the bound; then an idle one of another protocol is closed to make room. */
+  leave(): void {
+    this.cells.leave()
+  }
+
+  hold(change: number): void {
+    this.cells.hold(change)
+  }
+
+  /**
+   * Counts a connection in, or is false at the bound. Then room is made where a connection is idle, in a pool of another
+   * protocol or in another thread, and `connectAsNeeded` is called once there is some.
+   */
   takeConnection(): boolean {
     if (this.addresses.length === 0) return false
-    if (this.#connections >= this.#poolConfig.maxConnections) {
-      for (const pool of this.#pools.values()) if (pool.closeOldestIdle()) return false
-      this.#starved = true
-      return false
+    const { cells } = this
+    let taken = false
+    this.upstream.gate.exclusively(() => {
+      taken = cells.hasConnectionRoom
+      if (taken) cells.connections.add(1)
+      else if (cells.starved.own === 0) cells.starved.add(1)
+    })
+    if (taken) {
+      this.#connections++
+      return true
     }
-    this.#connections++
-    return true
+    for (const pool of this.#pools.values()) if (pool.closeOldestIdle()) return false
+    this.upstream.runtime.store.wantConnection(cells)
+    return false
   }
 
-  /** A connection has become idle, for which its own pool has no use at the moment. */
+  /** A connection has become idle, for which its own pool has no use at the moment; somebody else may. */
   idled(pool: Pool): void {
-    if (!this.#starved) return
-    this.#starved = false
-    pool.closeOldestIdle()
+    if (this.cells.starved.total > 0) pool.closeOldestIdle()
   }
 
+  /** A connection less stands. */
   dropConnection(): void {
     this.#connections--
-    this.#starved = false
+    this.cells.connections.add(-1)
+    this.connectAsNeeded()
+    if (this.cells.starved.total > 0) this.upstream.runtime.store.connectionFreed(this.cells)
+  }
+
+  /** Begins the connections that are waited for, as far as there is room. */
+  connectAsNeeded(): void {
+    const { starved } = this.cells
+    if (starved.own !== 0) starved.add(-starved.own)
     for (const pool of this.#pools.values()) pool.connectAsNeeded()
+  }
+
+  /** Another thread wants a connection to this endpoint: closes one that is idle here. */
+  neighbourStarved(): void {
+    if (this.cells.starved.total <= this.cells.starved.own) return
+    for (const pool of this.#pools.values()) if (pool.closeOldestIdle()) return
+  }
+
+  /** Another thread has died, and with it its connections and its timers. */
+  neighbourDied(): void {
+    this.connectAsNeeded()
+    this.health.watch()
   }
 
   /** A connection stands: this address is the one to try first. */
@@ -113,18 +172,26 @@ export class Endpoint implements Room {
     this.health.failed(error)
   }
 
-  /** Its connections of all protocols, by state. */
+  /** Its connections of all protocols and threads, by state. */
   connectionStates(): { connecting: number; idle: number; busy: number } {
-    let connecting = 0
-    let idle = 0
-    for (const pool of this.#pools.values()) {
-      connecting += pool.connecting
-      idle += pool.idle
-    }
-    return { connecting, idle, busy: this.#connections - connecting - idle }
+    return connectionStates(this.cells)
+  }
+
+  /** The configuration has it no more. Its room stays counted until what runs here has ended. */
+  retire(): void {
+    this.retired = true
+    this.health.close()
+    this.close('idle')
   }
 
   close(which: 'idle' | 'all'): void {
     for (const pool of this.#pools.values()) pool.close(which)
   }
+}
+
+/** Connections to an endpoint by state, over all threads. */
+export function connectionStates(cells: EndpointCells): { connecting: number; idle: number; busy: number } {
+  const connecting = cells.connecting.total
+  const idle = cells.idle.total
+  return { connecting, idle, busy: cells.connections.total - connecting - idle }
 }

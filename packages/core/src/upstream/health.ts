@@ -1,6 +1,7 @@
 import type { PassiveHealthConfig } from '../config/config.ts'
 import type { ProxyError } from '../errors.ts'
-import { type Expirable, Timer, type TimerWheel } from '../timers/wheel.ts'
+import type { EndpointCells } from '../state/endpoint-cells.ts'
+import { type Clock, type Expirable, Timer, type TimerWheel } from '../timers/wheel.ts'
 
 /** What an endpoint's health tells its upstream. */
 export interface HealthObserver {
@@ -13,37 +14,54 @@ export interface HealthObserver {
 }
 
 /**
- * Whether an endpoint should get work, from what its units and its probes met.
+ * Whether an endpoint should get work, from what its units and its probes met in all threads.
  *
  * `failed` and `succeeded` are facts of use (passive), `probed` of active checks. Either can leave it out.
  */
 export class EndpointHealth implements Expirable {
-  readonly #options: PassiveHealthConfig
+  readonly #cells: EndpointCells
+  readonly #now: Clock
   readonly #observer: HealthObserver
   readonly #restore: Timer
-  #failuresInARow = 0
-  #ejected = false
-  #probedUp = true
+  #options: PassiveHealthConfig
   /** Why it is not usable, for `/state` and the log. */
   lastFailure: string | undefined
 
-  constructor(options: PassiveHealthConfig, wheel: TimerWheel, observer: HealthObserver) {
+  /** `now`: milliseconds that mean the same in all threads. */
+  constructor(
+    options: PassiveHealthConfig,
+    parts: { cells: EndpointCells; wheel: TimerWheel; now: Clock; observer: HealthObserver },
+  ) {
     this.#options = options
-    this.#observer = observer
-    this.#restore = new Timer(this, wheel)
+    this.#cells = parts.cells
+    this.#now = parts.now
+    this.#observer = parts.observer
+    this.#restore = new Timer(this, parts.wheel)
+    this.watch()
   }
 
   get usable(): boolean {
-    return this.#probedUp && !this.#ejected
+    return this.#cells.probedUp && !this.#cells.ejected
   }
 
   get ejected(): boolean {
-    return this.#ejected
+    return this.#cells.ejected
   }
 
   /** What the active check says; true where there is none. */
   get probedUp(): boolean {
-    return this.#probedUp
+    return this.#cells.probedUp
+  }
+
+  /** A new configuration judges otherwise. */
+  configure(options: PassiveHealthConfig): void {
+    this.#options = options
+  }
+
+  /** Sees to it that an ejection ends: that of a thread which has died would last for ever. */
+  watch(): void {
+    if (!this.#cells.ejected || this.#restore.armed) return
+    this.#restore.arm(Math.max(0, (this.#cells.ejectedUntil - this.#now()) | 0))
   }
 
   failed(error: ProxyError): void {
@@ -64,21 +82,19 @@ export class EndpointHealth implements Expirable {
 
   /** It did what it is there for: failures are counted in a row. */
   succeeded(): void {
-    this.#failuresInARow = 0
+    this.#cells.forgetFailures()
   }
 
   /** The active check has changed its mind. */
   probed(up: boolean, why?: string): void {
-    if (this.#probedUp === up) return
-    this.#probedUp = up
+    if (!this.#cells.probe(up)) return
     if (!up) this.lastFailure = why
     this.#observer.changed()
   }
 
   expired(): void {
-    this.#ejected = false
-    this.#failuresInARow = 0
-    this.#observer.changed()
+    this.#cells.forgetFailures()
+    if (this.#cells.restore()) this.#observer.changed()
   }
 
   fault(fault: unknown): void {
@@ -91,10 +107,10 @@ export class EndpointHealth implements Expirable {
   }
 
   #countFailure(): void {
-    this.#failuresInARow++
-    if (this.#ejected || this.#failuresInARow < this.#options.failures || !this.#observer.mayEject()) return
-    this.#ejected = true
-    this.#restore.arm(this.#options.ejectMs)
+    const { failures, ejectMs } = this.#options
+    if (this.#cells.countFailure() < failures || this.#cells.ejected || !this.#observer.mayEject()) return
+    if (!this.#cells.eject(this.#now() + ejectMs)) return
+    this.#restore.arm(ejectMs)
     this.#observer.changed()
   }
 }

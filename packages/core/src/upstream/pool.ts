@@ -1,6 +1,6 @@
 import type { EndpointAddress } from '../config/address.ts'
 import type { PoolConfig } from '../config/config.ts'
-import type { ProxyError } from '../errors.ts'
+import { type ProxyError, refusals } from '../errors.ts'
 import type { Connection, Lessee } from './connection.ts'
 import type { Endpoint } from './endpoint.ts'
 
@@ -21,7 +21,6 @@ export interface Connector {
  */
 export class Pool {
   readonly endpoint: Endpoint
-  readonly options: PoolConfig
   readonly #connector: Connector
   /** In order of use. The newest is taken first: it is the likeliest to be alive, and the others can time out. */
   #newestIdle: Connection | undefined
@@ -31,10 +30,14 @@ export class Pool {
   readonly #connections = new Set<Connection>()
   readonly #lessees = new Set<Lessee>()
 
-  constructor(endpoint: Endpoint, connector: Connector, options: PoolConfig) {
+  constructor(endpoint: Endpoint, connector: Connector) {
     this.endpoint = endpoint
     this.#connector = connector
-    this.options = options
+  }
+
+  /** As the newest configuration has it. */
+  get options(): PoolConfig {
+    return this.endpoint.upstream.config.pool
   }
 
   /** Connections that carry nothing. */
@@ -64,6 +67,8 @@ export class Pool {
     while (this.closeOldestIdle());
     this.#lessees.add(lessee)
     this.connectAsNeeded()
+    // Picked in a thread that knew an address, and this one knows none.
+    if (this.endpoint.addresses.length === 0 && this.#lessees.delete(lessee)) lessee.connectFailed(refusals.noEndpoint)
   }
 
   /** Whoever waits for a connection wants it no more. A connect in progress goes on, for the next one. */
@@ -78,7 +83,7 @@ export class Pool {
 
   /** The connection stands. */
   opened(connection: Connection): void {
-    this.#connecting--
+    this.#countConnecting(-1)
     connection.state = 'idle'
     this.endpoint.reached(connection.address)
     this.#offer(connection)
@@ -86,7 +91,7 @@ export class Pool {
 
   /** The connection could not be made. `elsewhere`: another address of the endpoint may still answer. */
   failed(connection: Connection, error: ProxyError, elsewhere: boolean): void {
-    this.#connecting--
+    this.#countConnecting(-1)
     connection.state = 'closed'
     this.#connections.delete(connection)
     const next = connection.attempt + 1
@@ -129,7 +134,7 @@ export class Pool {
   gone(connection: Connection): void {
     if (connection.state === 'closed') return
     if (connection.state === 'idle') this.#unlinkIdle(connection)
-    if (connection.state === 'connecting') this.#connecting--
+    if (connection.state === 'connecting') this.#countConnecting(-1)
     connection.state = 'closed'
     this.#connections.delete(connection)
     this.endpoint.dropConnection()
@@ -154,7 +159,7 @@ export class Pool {
   }
 
   #connect(attempt: number): void {
-    this.#connecting++
+    this.#countConnecting(1)
     const { endpoint } = this
     const address = endpoint.addresses[(endpoint.preferredAddress + attempt) % endpoint.addresses.length]!
     const connection = this.#connector.connect(this, address)
@@ -177,7 +182,7 @@ export class Pool {
     } else if (connection.state === 'idle') {
       this.#linkIdle(connection)
       connection.idled()
-      if (this.#idle > this.options.maxIdle) this.closeOldestIdle()
+      if (this.#idle > this.options.maxIdle || this.endpoint.retired) this.closeOldestIdle()
       else this.endpoint.idled(this)
     }
   }
@@ -187,7 +192,7 @@ export class Pool {
     if (this.#newestIdle === undefined) this.#oldestIdle = connection
     else this.#newestIdle.newerIdle = connection
     this.#newestIdle = connection
-    this.#idle++
+    this.#countIdle(1)
   }
 
   #unlinkIdle(connection: Connection): void {
@@ -201,6 +206,16 @@ export class Pool {
     else olderIdle.newerIdle = newerIdle
     connection.newerIdle = undefined
     connection.olderIdle = undefined
-    this.#idle--
+    this.#countIdle(-1)
+  }
+
+  #countConnecting(change: number): void {
+    this.#connecting += change
+    this.endpoint.cells.connecting.add(change)
+  }
+
+  #countIdle(change: number): void {
+    this.#idle += change
+    this.endpoint.cells.idle.add(change)
   }
 }

@@ -13,6 +13,7 @@ describe('defaults', () => {
     const none = { host: undefined, path: undefined, methods: undefined, headers: undefined }
     expect(config).to.deep.equal({
       drainTimeoutMs: 30_000,
+      maxBufferedBytes: 268_435_456,
       admin: undefined,
       log: { level: 'info', access: 'off', file: undefined, query: false },
       listeners: [
@@ -25,9 +26,13 @@ describe('defaults', () => {
           reasonHeader: true,
           pathMode: 'normalize',
           halfClose: false,
+          backlog: 4_096,
+          maxConnections: Infinity,
+          perClient: Infinity,
+          minRate: { bytesPerSecond: 1_024, windowMs: 30_000 },
           timeouts: { headMs: 30_000, bodyMs: 30_000, sendMs: 60_000, keepAliveMs: 75_000, idleMs: 3_600_000 },
           limits: { maxHeadBytes: 16_384, maxFields: 100, maxTargetBytes: 8_192 },
-          gate: { id: 'listener:web', limit: 50, queue: 100, timeoutMs: 5_000 },
+          gate: { id: 'listener:web', limit: 50, queue: 100, timeoutMs: 5_000, dryRun: false, abandoned: 'reset' },
           routes: [
             {
               id: 'web/*',
@@ -39,7 +44,7 @@ describe('defaults', () => {
           ],
         },
       ],
-      gates: [{ id: 'small', limit: 1, queue: 16, timeoutMs: 5_000 }],
+      gates: [{ id: 'small', limit: 1, queue: 16, timeoutMs: 5_000, dryRun: false, abandoned: 'reset' }],
       upstreams: [
         {
           name: 'u',

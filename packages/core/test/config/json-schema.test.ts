@@ -3,7 +3,7 @@ import { describe, it } from 'mocha'
 import { defaults } from '../../src/config/defaults.ts'
 import { jsonSchema } from '../../src/config/json-schema.ts'
 import { parseConfigObject } from '../../src/config/parse.ts'
-import { parseDuration, parseRatio, parseSize } from '../../src/config/quantity.ts'
+import { parseDuration, parseRate, parseRatio, parseSize } from '../../src/config/quantity.ts'
 
 interface Schema {
   readonly description?: string
@@ -71,12 +71,15 @@ describe('jsonSchema', () => {
     const active = defaults.upstream.activeHealth
     const held: Readonly<Record<string, unknown>> = {
       drainTimeout: config!.drainTimeoutMs,
+      maxBuffered: config!.maxBufferedBytes,
       'log.level': config!.log.level,
       'log.access': config!.log.access,
       'log.query': config!.log.query,
       'listeners.*.reasonHeader': listener.reasonHeader,
       'listeners.*.path': listener.pathMode,
       'listeners.*.halfClose': listener.halfClose,
+      'listeners.*.backlog': listener.backlog,
+      'listeners.*.minRate': listener.minRate.bytesPerSecond,
       'listeners.*.timeouts.head': listener.timeouts.headMs,
       'listeners.*.timeouts.body': listener.timeouts.bodyMs,
       'listeners.*.timeouts.send': listener.timeouts.sendMs,
@@ -131,7 +134,7 @@ function valueOf(told: string): unknown {
   if (told.startsWith('[')) return told.slice(1, -1).split(', ')
   if (told === 'true' || told === 'false') return told === 'true'
   if (/^\d+$/.test(told)) return Number(told)
-  for (const parse of [parseDuration, parseSize, parseRatio]) {
+  for (const parse of [parseDuration, parseSize, parseRate, parseRatio]) {
     const value = parse(told)
     if (typeof value === 'number') return value
   }

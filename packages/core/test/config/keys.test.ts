@@ -29,11 +29,38 @@ const text = { bad: 5, says: '5 is not text.' } as const
 const object = { bad: 'x', says: 'is not an object of keys and values.' } as const
 const tcp = { [web]: { bind: ':1', protocol: 'tcp', upstream: 'users' } }
 
+const plainGate = { dryRun: false, abandoned: 'reset' }
+
+/** The keys that every gate has and that no other key looks like. */
+function gateKeys(key: string, at: string): Key[] {
+  const set = { [`${key}.limit`]: 1 }
+  return [
+    { key: `${key}.dryRun`, set, at: `${at}.dryRun`, good: true, becomes: true, bad: 'yes', says: 'true or false' },
+    {
+      key: `${key}.abandoned`,
+      set,
+      at: `${at}.abandoned`,
+      good: 'wait',
+      becomes: 'wait',
+      bad: 'hold',
+      says: 'is not one of the values',
+    },
+  ]
+}
+
 const keys: readonly Key[] = [
   { key: '$schema', good: './schema.json', at: 'drainTimeoutMs', becomes: 30_000, bad: 5, says: '`5` is not text.' },
   { key: 'drainTimeout', at: 'drainTimeoutMs', ...duration },
   { key: 'drainTimeout', at: 'drainTimeoutMs', ...off },
   { key: 'drainTimeout', at: 'drainTimeoutMs', good: '0s', becomes: 0, bad: '-1s', says: '`-1s` is not a duration.' },
+  {
+    key: 'maxBuffered',
+    good: '1MiB',
+    at: 'maxBufferedBytes',
+    becomes: 1_048_576,
+    bad: '1KiB',
+    says: 'from 65536 to 1099511627776 bytes',
+  },
   { key: 'admin', good: { bind: 'unix:/a' }, at: 'admin.bind', becomes: [{ path: '/a' }], ...object },
   {
     key: 'admin.bind',
@@ -157,7 +184,7 @@ const keys: readonly Key[] = [
     key: `${web}.gate`,
     good: { limit: 3 },
     at: 'listeners.0.gate',
-    becomes: { id: 'listener:web', limit: 3, queue: 16, timeoutMs: 5_000 },
+    becomes: { id: 'listener:web', limit: 3, queue: 16, timeoutMs: 5_000, ...plainGate },
     bad: 3,
     says: 'A gate is the name of one',
   },
@@ -182,6 +209,25 @@ const keys: readonly Key[] = [
     says: '`normalise` is not one of',
   },
   { key: `${web}.halfClose`, good: true, at: 'listeners.0.halfClose', becomes: true, ...flag },
+  { key: `${web}.maxConnections`, at: 'listeners.0.maxConnections', ...count },
+  { key: `${web}.perClient`, at: 'listeners.0.perClient', ...count },
+  { key: `${web}.backlog`, at: 'listeners.0.backlog', ...count },
+  {
+    key: `${web}.minRate`,
+    good: '2KiB/s',
+    at: 'listeners.0.minRate',
+    becomes: { bytesPerSecond: 2_048, windowMs: 30_000 },
+    bad: '2KiB',
+    says: '`2KiB` is not a rate.',
+  },
+  {
+    key: `${web}.minRate`,
+    good: 'off',
+    at: 'listeners.0.minRate.bytesPerSecond',
+    becomes: 0,
+    bad: 1024,
+    says: 'The rate 1024 has no unit.',
+  },
   {
     key: `${web}.timeouts`,
     good: {},
@@ -288,7 +334,7 @@ const keys: readonly Key[] = [
     key: `${route}.gate`,
     good: { limit: 20 },
     at: 'listeners.0.routes.0.gate',
-    becomes: { id: 'route:web/*', limit: 20, queue: 40, timeoutMs: 5_000 },
+    becomes: { id: 'route:web/*', limit: 20, queue: 40, timeoutMs: 5_000, ...plainGate },
     bad: [],
     says: 'A gate is the name of one',
   },
@@ -388,16 +434,20 @@ const keys: readonly Key[] = [
     key: 'gates',
     good: { g: { limit: 1 } },
     at: 'gates',
-    becomes: [{ id: 'g', limit: 1, queue: 16, timeoutMs: 5_000 }],
+    becomes: [{ id: 'g', limit: 1, queue: 16, timeoutMs: 5_000, ...plainGate }],
     ...object,
   },
   {
     key: 'gates.g',
     good: { limit: 9, queue: 0, timeout: '1s' },
     at: 'gates.1',
-    becomes: { id: 'g', limit: 9, queue: 0, timeoutMs: 1_000 },
+    becomes: { id: 'g', limit: 9, queue: 0, timeoutMs: 1_000, ...plainGate },
     ...object,
   },
+  ...gateKeys(`${web}.gate`, 'listeners.0.gate'),
+  ...gateKeys(`${route}.gate`, 'listeners.0.routes.0.gate'),
+  ...gateKeys('gates.g', 'gates.1'),
+  ...gateKeys(`${users}.gate`, 'upstreams.0.gate'),
   { key: 'gates.g.limit', at: 'gates.1.limit', ...count },
   { key: 'gates.g.queue', set: { 'gates.g.limit': 1 }, at: 'gates.1.queue', ...count },
   { key: 'gates.g.timeout', set: { 'gates.g.limit': 1 }, at: 'gates.1.timeoutMs', ...duration },
@@ -471,7 +521,7 @@ const keys: readonly Key[] = [
     key: `${users}.gate`,
     good: { limit: 2 },
     at: 'upstreams.0.gate',
-    becomes: { id: 'upstream:users', limit: 2, queue: 16, timeoutMs: 5_000 },
+    becomes: { id: 'upstream:users', limit: 2, queue: 16, timeoutMs: 5_000, ...plainGate },
     bad: 'shared',
     says: 'is not an object',
   },

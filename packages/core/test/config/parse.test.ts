@@ -221,7 +221,14 @@ upstreams:
 listeners: { web: { bind: ":1", protocol: tcp, upstream: "tcp://a:1" } }
 `
       expect(configOf(text).gates).to.deep.equal(
-        ['a', 'b', 'c'].map((id) => ({ id, limit: id === 'b' ? 4 : 3, queue: 5, timeoutMs: 5_000 })),
+        ['a', 'b', 'c'].map((id) => ({
+          id,
+          limit: id === 'b' ? 4 : 3,
+          queue: 5,
+          timeoutMs: 5_000,
+          dryRun: false,
+          abandoned: 'reset',
+        })),
       )
       expect(places(text.replace('queue: 5', 'queue: five'))).to.deep.equal(['2:28 gates.a.queue'])
     })

@@ -2,9 +2,11 @@ import { expect } from 'chai'
 import { describe, it } from 'mocha'
 import {
   formatDuration,
+  formatRate,
   formatRatio,
   formatSize,
   parseDuration,
+  parseRate,
   parseRatio,
   parseSize,
 } from '../../src/config/quantity.ts'
@@ -32,6 +34,26 @@ describe('parseDuration', () => {
   it('refuses everything else, and what no timer can hold', () => {
     for (const text of ['', '1 s', '1d', '-1s', 's', '1S', '1e3s', 'off', '٣s', '597h', '9'.repeat(400) + 's'])
       expect(parseDuration(text), text).to.have.property('problem')
+  })
+})
+
+describe('parseRate', () => {
+  it('reads a size a second', () => {
+    for (const [text, rate] of Object.entries({ '512B/s': 512, '1KiB/s': 1_024, '1.5MiB/s': 1_572_864 })) {
+      expect(parseRate(text), text).to.equal(rate)
+    }
+  })
+  it('names the fix for a bare number and for a size', () => {
+    expect(parseRate('5')).to.deep.equal({ problem: 'The rate 5 has no unit.', hint: 'Write 5B/s or 5KiB/s.' })
+    expect(parseRate('5KiB')).to.deep.equal({ problem: '`5KiB` is not a rate.', hint: 'Did you mean `5KiB/s`?' })
+  })
+  it('refuses everything else', () => {
+    for (const text of ['', '/s', '1KiB/m', '1KB/s', '1 KiB/s', '-1B/s', 'off'])
+      expect(parseRate(text), text).to.have.property('problem')
+  })
+  it('reads what formatRate writes', () => {
+    for (const rate of [1, 1_024, 1_536, 1_048_576]) expect(parseRate(formatRate(rate))).to.equal(rate)
+    expect(formatRate(0)).to.equal('off')
   })
 })
 

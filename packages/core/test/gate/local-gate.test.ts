@@ -1,13 +1,15 @@
 import { expect } from 'chai'
 import { describeGate, describeGateModel, FakeClock, localGateStore } from '../../../testkit/src/index.ts'
-import { Permit, Waiter } from '../../src/gate/gate.ts'
-import { type Admission, LocalGate } from '../../src/gate/local-gate.ts'
+import { type Admission, Permit, type Room, Waiter } from '../../src/gate/gate.ts'
+import { LocalGate } from '../../src/gate/local-gate.ts'
 import { Turn } from '../../src/turn.ts'
 
 const store = localGateStore({ LocalGate, Turn, Permit, Waiter })
 
 describeGate('LocalGate', store)
 describeGateModel('LocalGate', store)
+
+const anyRoom: Room = { record: 0, enter() {}, leave() {}, hold() {} }
 
 describe('LocalGate with an admission', () => {
   class Unit extends Waiter {
@@ -27,7 +29,7 @@ describe('LocalGate with an admission', () => {
     new LocalGate('g', { limit, queue: 10, timeoutMs: 1_000 }, { turn: new Turn(), clock: () => 0, admission })
 
   it('lets nobody through whom the admission refuses, and counts nothing', () => {
-    const gate = open({ admit: () => false })
+    const gate = open({ take: () => undefined })
     const permit = new Permit()
     expect(gate.tryAcquire(permit)).to.equal(false)
     expect(permit.held).to.equal(false)
@@ -36,7 +38,7 @@ describe('LocalGate with an admission', () => {
 
   it('asks the admission only when the gate itself has room', () => {
     let asked = 0
-    const gate = open({ admit: () => ++asked > 0 }, 1)
+    const gate = open({ take: () => (++asked > 0 ? anyRoom : undefined) }, 1)
     gate.tryAcquire(new Permit())
     gate.tryAcquire(new Permit())
     expect(asked).to.equal(1)
@@ -44,7 +46,7 @@ describe('LocalGate with an admission', () => {
 
   it('admits waiters when what the admission rests on has come free', async () => {
     let free = false
-    const gate = open({ admit: () => free })
+    const gate = open({ take: () => (free ? anyRoom : undefined) })
     const unit = new Unit()
     expect(gate.tryAcquire(unit.permit)).to.equal(false)
     gate.enqueue(unit)
@@ -59,7 +61,7 @@ describe('LocalGate with an admission', () => {
 
   it('never lets a newcomer overtake one that the admission kept waiting', () => {
     let free = false
-    const gate = open({ admit: () => free })
+    const gate = open({ take: () => (free ? anyRoom : undefined) })
     gate.enqueue(new Unit())
     free = true
     expect(gate.tryAcquire(new Permit())).to.equal(false)
@@ -68,11 +70,10 @@ describe('LocalGate with an admission', () => {
   it('leaves what a permit holds before it admits the next', () => {
     let room = 1
     const gate = open({
-      admit(permit) {
-        if (room === 0) return false
+      take() {
+        if (room === 0) return undefined
         room--
-        permit.room = { leave: () => void room++ }
-        return true
+        return { ...anyRoom, leave: () => void room++ }
       },
     })
     const [first, second] = [new Unit(), new Unit()]

@@ -1,18 +1,19 @@
 import { expect } from 'chai'
-import { upstreamConfig } from '../../../testkit/src/index.ts'
+import { startUpstream, upstreamConfig } from '../../../testkit/src/index.ts'
+import type { Balance } from '../../src/config/config.ts'
 import { Runtime } from '../../src/runtime.ts'
-import { type Balancer, balancerOver } from '../../src/upstream/balancer.ts'
+import { type Balancer, balancerOver as balancer } from '../../src/upstream/balancer.ts'
 import type { Endpoint } from '../../src/upstream/endpoint.ts'
-import { Upstream } from '../../src/upstream/upstream.ts'
 
 const endpointsOf = (weights: number[], limit = 100): readonly Endpoint[] => {
   const config = upstreamConfig({
     endpoints: weights.map((weight, i) => ({ address: `127.0.0.1:${3001 + i}`, weight, limit })),
   })
-  const { endpoints } = new Upstream(config, new Runtime({ faulted: () => {} }), { tls: () => undefined })
-  for (const endpoint of endpoints) endpoint.addresses = [endpoint.config.address]
-  return endpoints
+  return startUpstream(config, new Runtime({ faulted: () => {} })).endpoints
 }
+
+const balancerOver = (balance: Balance, endpoints: readonly Endpoint[]): Balancer =>
+  balancer(balance, endpoints, { value: 0 })
 
 /** Picks so many times and tells which, by number. */
 const picks = (balancer: Balancer, endpoints: readonly Endpoint[], count: number, avoid?: Endpoint): string =>
@@ -31,7 +32,7 @@ for (const balance of ['roundRobin', 'weightedRoundRobin'] as const) {
     it('passes over those without room, and is fair among the others', () => {
       const endpoints = endpointsOf([1, 1, 1, 1], 1)
       const balancer = balancerOver(balance, endpoints)
-      endpoints[1]!.running = 1
+      endpoints[1]!.enter()
       const picked = picks(balancer, endpoints, 30)
       for (const at of ['0', '2', '3']) expect(picked.split(at), at).to.have.length(11)
       expect(picked).to.not.include('1')
@@ -45,7 +46,7 @@ for (const balance of ['roundRobin', 'weightedRoundRobin'] as const) {
 
     it('picks nobody when none has room', () => {
       const endpoints = endpointsOf([1, 1], 1)
-      for (const endpoint of endpoints) endpoint.running = 1
+      for (const endpoint of endpoints) endpoint.enter()
       expect(picks(balancerOver(balance, endpoints), endpoints, 1)).to.equal('-')
     })
 
@@ -54,15 +55,15 @@ for (const balance of ['roundRobin', 'weightedRoundRobin'] as const) {
       const [first, second] = endpoints
       const balancer = balancerOver(balance, endpoints)
       expect(picks(balancer, endpoints, 3, first)).to.equal('111')
-      second!.running = 1
+      second!.enter()
       expect(picks(balancer, endpoints, 1, first)).to.equal('0')
-      first!.running = 1
+      first!.enter()
       expect(picks(balancer, endpoints, 1, first)).to.equal('-')
     })
 
     it('never falls back to an endpoint that is not its own', () => {
       const [own, stranger] = endpointsOf([1, 1], 1) as [Endpoint, Endpoint]
-      own.running = 1
+      own.enter()
       expect(balancerOver(balance, [own]).pick(stranger)).to.equal(undefined)
     })
   })
@@ -77,9 +78,9 @@ describe('balancer roundRobin', () => {
   it('goes on after the one it picked when others come back', () => {
     const endpoints = endpointsOf([1, 1, 1], 1)
     const balancer = balancerOver('roundRobin', endpoints)
-    endpoints[0]!.running = 1
+    endpoints[0]!.enter()
     expect(picks(balancer, endpoints, 1)).to.equal('1')
-    endpoints[0]!.running = 0
+    endpoints[0]!.leave()
     expect(picks(balancer, endpoints, 2)).to.equal('20')
   })
 })
@@ -99,7 +100,7 @@ describe('balancer weightedRoundRobin', () => {
 
   it('shares by weight among those that have room', () => {
     const endpoints = endpointsOf([6, 2, 1], 1)
-    endpoints[0]!.running = 1
+    endpoints[0]!.enter()
     const picked = picks(balancerOver('weightedRoundRobin', endpoints), endpoints, 30)
     expect(picked.split('1').length - 1).to.equal(20)
   })

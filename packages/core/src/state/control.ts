@@ -1,0 +1,38 @@
+import type { Config } from '../config/config.ts'
+import type { GateLimits } from '../gate/gate.ts'
+import type { EndpointCells } from './endpoint-cells.ts'
+import type { ThreadCount } from './thread-count.ts'
+
+/** A gate at this moment, over all threads. */
+export interface GateState {
+  readonly id: string
+  readonly limits: GateLimits
+  readonly running: number
+  readonly waiting: number
+  readonly oldestWaitMs: number
+}
+
+/**
+ * The state of everything that has an identity, as whoever steers sees it: sets limits, and reads what there is.
+ */
+export interface StateControl {
+  /** Makes room for what the configuration names. Throws a `CapacityError` when there is none. */
+  prepare(config: Config): void
+  /** The limits of the configuration hold from now on. What it does not name stays until it is swept. */
+  publish(config: Config): void
+  /** Forgets what the newest configuration does not name and nobody uses. Called when no older one lives any more. */
+  sweep(): void
+  /** Changes one gate's limits until the next configuration is published. False: there is no such gate. */
+  setLimits(gate: string, limits: GateLimits): boolean
+  /** The gates that the configuration has written, and those that vanished from it and still hold units. */
+  gateStates(): GateState[]
+  gateState(id: string): GateState | undefined
+  endpointCells(id: string): EndpointCells | undefined
+  /** Connections of one listener. */
+  connectionsOf(listener: string): ThreadCount | undefined
+}
+
+/** The shared state is of a fixed size, and a configuration needs more. */
+export class CapacityError extends Error {
+  override readonly name = 'CapacityError'
+}

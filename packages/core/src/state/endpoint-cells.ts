@@ -1,0 +1,130 @@
+import { endpointThreadWord, endpointThreadWords, endpointWord, unlimited } from './layout.ts'
+import { ThreadCount } from './thread-count.ts'
+
+/** How much one endpoint may carry; Infinity for no bound. */
+export interface EndpointLimits {
+  /** Units at once. */
+  readonly limit: number
+  readonly maxConnections: number
+}
+
+/**
+ * What is known of one endpoint over all threads: how many run there, its health, its connections.
+ *
+ * The words lie in memory of one thread or of all. Everything but health is read and changed under the lock of its
+ * upstream's gate.
+ */
+export class EndpointCells {
+  /** Its number, by which threads speak of it. */
+  readonly record: number
+  readonly connections: ThreadCount
+  readonly idle: ThreadCount
+  readonly connecting: ThreadCount
+  /** Lessees that want a connection and found the bound reached. */
+  readonly starved: ThreadCount
+  readonly #words: Int32Array
+  readonly #ownRunning: number
+
+  /** `words`: its record. `thread`: who asks, of `holders`. */
+  constructor(words: Int32Array, place: { record: number; thread: number; holders: number }) {
+    const { record, thread, holders } = place
+    this.record = record
+    this.#words = words
+    const count = (which: number) => new ThreadCount(words, thread, endpointWord.perThread + which * holders, holders)
+    this.#ownRunning = endpointWord.perThread + endpointThreadWord.running * holders + thread
+    this.connections = count(endpointThreadWord.connections)
+    this.idle = count(endpointThreadWord.idle)
+    this.connecting = count(endpointThreadWord.connecting)
+    this.starved = count(endpointThreadWord.starved)
+  }
+
+  /** In memory of this thread alone. */
+  static local(limits: EndpointLimits): EndpointCells {
+    const words = new Int32Array(endpointWord.perThread + endpointThreadWords)
+    const cells = new EndpointCells(words, { record: 0, thread: 0, holders: 1 })
+    cells.setLimits(limits)
+    return cells
+  }
+
+  /** Units that run there. */
+  get running(): number {
+    return this.#words[endpointWord.running]!
+  }
+
+  get hasRoom(): boolean {
+    const words = this.#words
+    const running = words[endpointWord.running]!
+    return running < words[endpointWord.limit]! && running < words[endpointWord.maxConnections]!
+  }
+
+  get hasConnectionRoom(): boolean {
+    return this.connections.total < this.#words[endpointWord.maxConnections]!
+  }
+
+  setLimits({ limit, maxConnections }: EndpointLimits): void {
+    this.#words[endpointWord.limit] = Math.min(limit, unlimited)
+    this.#words[endpointWord.maxConnections] = Math.min(maxConnections, unlimited)
+  }
+
+  /** A unit more runs there, of whichever thread. */
+  enter(): void {
+    this.#words[endpointWord.running] = this.#words[endpointWord.running]! + 1
+  }
+
+  leave(): void {
+    this.#words[endpointWord.running] = this.#words[endpointWord.running]! - 1
+  }
+
+  /** So many units more of those that run there are this thread's. */
+  hold(change: number): void {
+    this.#words[this.#ownRunning] = this.#words[this.#ownRunning]! + change
+  }
+
+  /** Counts one more failure in a row; returns how many there are. */
+  countFailure(): number {
+    return Atomics.add(this.#words, endpointWord.failures, 1) + 1
+  }
+
+  forgetFailures(): void {
+    // Read first: on the way of every good answer, where a store would take the line from the other threads.
+    if (this.#words[endpointWord.failures] !== 0) Atomics.store(this.#words, endpointWord.failures, 0)
+  }
+
+  get ejected(): boolean {
+    return this.#words[endpointWord.ejected] !== 0
+  }
+
+  get ejectedUntil(): number {
+    return this.#words[endpointWord.ejectedUntil]!
+  }
+
+  /** Leaves it out; false when it is already. `until`: shared milliseconds. */
+  eject(until: number): boolean {
+    if (Atomics.compareExchange(this.#words, endpointWord.ejected, 0, 1) !== 0) return false
+    this.#words[endpointWord.ejectedUntil] = until | 0
+    return true
+  }
+
+  /** Takes it in again; false when it was in. */
+  restore(): boolean {
+    return Atomics.exchange(this.#words, endpointWord.ejected, 0) !== 0
+  }
+
+  get probedUp(): boolean {
+    return this.#words[endpointWord.probedDown] === 0
+  }
+
+  /** What the active check says; false when it has said so before. */
+  probe(up: boolean): boolean {
+    const down = up ? 0 : 1
+    return Atomics.exchange(this.#words, endpointWord.probedDown, down) !== down
+  }
+
+  get credit(): number {
+    return this.#words[endpointWord.credit]!
+  }
+
+  set credit(value: number) {
+    this.#words[endpointWord.credit] = value
+  }
+}

@@ -1,0 +1,54 @@
+import type { Config, GateConfig } from '../config/config.ts'
+import { upstreamGateId } from '../config/identity.ts'
+import type { GateLimits } from '../gate/gate.ts'
+import type { EndpointLimits } from './endpoint-cells.ts'
+
+/**
+ * An upstream without a gate lets through what its endpoints have room for; so many may wait for that room. How long they
+ * may is not for it to say: see `Exchange`.
+ */
+export const ungated: GateLimits = { limit: Infinity, queue: 1_024, timeoutMs: Infinity }
+
+/** Everything of a configuration that has an identity and a state. */
+export interface Identities {
+  readonly gates: ReadonlyMap<string, IdentifiedGate>
+  readonly endpoints: ReadonlyMap<string, { readonly gate: string; readonly limits: EndpointLimits }>
+  readonly listeners: readonly string[]
+}
+
+export interface IdentifiedGate {
+  readonly limits: GateLimits
+  /** Written in the configuration; otherwise it stands for an upstream's room alone, and nobody is shown it. */
+  readonly written: boolean
+  /** How long the permits of a thread that died are kept, in milliseconds; 0: not at all. */
+  readonly abandonedMs: number
+}
+
+export function identitiesOf(config: Config): Identities {
+  const gates = new Map<string, IdentifiedGate>()
+  const endpoints = new Map<string, { gate: string; limits: EndpointLimits }>()
+  const add = (gate: GateConfig | undefined, responseMs: number) => {
+    if (gate === undefined) return
+    const abandonedMs = gate.abandoned === 'wait' ? Math.max(responseMs, gates.get(gate.id)?.abandonedMs ?? 0) : 0
+    gates.set(gate.id, { limits: gate, written: true, abandonedMs })
+  }
+  const upstreams = new Map(config.upstreams.map((upstream) => [upstream.name, upstream]))
+  for (const gate of config.gates) add(gate, 0)
+  for (const upstream of config.upstreams) {
+    const id = upstreamGateId(upstream.name)
+    if (upstream.gate === undefined) gates.set(id, { limits: ungated, written: false, abandonedMs: 0 })
+    add(upstream.gate, upstream.timeouts.responseMs)
+    for (const endpoint of upstream.endpoints) {
+      const limits = { limit: endpoint.limit, maxConnections: upstream.pool.maxConnections }
+      endpoints.set(endpoint.id, { gate: id, limits })
+    }
+  }
+  for (const listener of config.listeners) {
+    for (const { gate, action } of listener.routes) {
+      const upstream = action.kind === 'forward' ? upstreams.get(action.upstream) : undefined
+      add(gate, upstream?.timeouts.responseMs ?? 0)
+      add(listener.gate, upstream?.timeouts.responseMs ?? 0)
+    }
+  }
+  return { gates, endpoints, listeners: config.listeners.map(({ name }) => name) }
+}

@@ -1,0 +1,107 @@
+import type { Config } from '../config/config.ts'
+import type { Gate, GateLimits } from '../gate/gate.ts'
+import { type GateParts, LocalGate } from '../gate/local-gate.ts'
+import type { Clock } from '../timers/wheel.ts'
+import type { GateState, StateControl } from './control.ts'
+import { EndpointCells, type EndpointLimits } from './endpoint-cells.ts'
+import { type Identities, identitiesOf } from './identities.ts'
+import type { Cursor, StateStore } from './store.ts'
+import { ThreadCount } from './thread-count.ts'
+
+const ownCount = (): ThreadCount => new ThreadCount(new Int32Array(1), 0)
+
+/** The state of a proxy that runs in one thread: plain numbers, steered from the same thread. */
+export class LocalStore implements StateStore, StateControl {
+  readonly thread = 0
+  readonly threads = 1
+  readonly allConnections = ownCount()
+  readonly bufferedKiB = ownCount()
+  readonly exchanges = ownCount()
+  readonly #clock: Clock
+  readonly #gates = new Map<string, LocalGate>()
+  readonly #endpoints = new Map<string, EndpointCells>()
+  readonly #connections = new Map<string, ThreadCount>()
+  #identities: Identities | undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  now(): number {
+    return this.#clock() | 0
+  }
+
+  gate(id: string, limits: GateLimits, parts: GateParts): Gate {
+    return getOrMake(this.#gates, id, () => new LocalGate(id, limits, parts))
+  }
+
+  endpoint(id: string, limits: EndpointLimits): EndpointCells {
+    return getOrMake(this.#endpoints, id, () => EndpointCells.local(limits))
+  }
+
+  /** Nobody else grants anything. */
+  adopt(): void {}
+
+  cursor(): Cursor {
+    return { value: 0 }
+  }
+
+  wantConnection(): void {}
+  connectionFreed(): void {}
+
+  prepare(): void {}
+
+  publish(config: Config): void {
+    const identities = identitiesOf(config)
+    this.#identities = identities
+    for (const [id, { limits }] of identities.gates) this.#gates.get(id)?.setLimits(limits)
+    for (const [id, { limits }] of identities.endpoints) this.#endpoints.get(id)?.setLimits(limits)
+  }
+
+  sweep(): void {
+    const { gates, endpoints } = this.#identities!
+    for (const [id, gate] of this.#gates) {
+      if (!gates.has(id) && gate.running + gate.waiting === 0) this.#gates.delete(id)
+    }
+    for (const [id, cells] of this.#endpoints) {
+      if (!endpoints.has(id) && cells.running + cells.connections.total === 0) this.#endpoints.delete(id)
+    }
+  }
+
+  setLimits(id: string, limits: GateLimits): boolean {
+    const gate = this.#gates.get(id)
+    gate?.setLimits(limits)
+    return gate !== undefined
+  }
+
+  gateStates(): GateState[] {
+    return [...this.#gates.values()].filter((gate) => {
+      return this.#identities?.gates.get(gate.id)?.written ?? gate.running + gate.waiting > 0
+    })
+  }
+
+  gateState(id: string): GateState | undefined {
+    return this.#gates.get(id)
+  }
+
+  endpointCells(id: string): EndpointCells | undefined {
+    return this.#endpoints.get(id)
+  }
+
+  connections(listener: string): ThreadCount {
+    return getOrMake(this.#connections, listener, ownCount)
+  }
+
+  connectionsOf(listener: string): ThreadCount | undefined {
+    return this.#connections.get(listener)
+  }
+}
+
+function getOrMake<T>(map: Map<string, T>, id: string, make: () => T): T {
+  let known = map.get(id)
+  if (known === undefined) {
+    known = make()
+    map.set(id, known)
+  }
+  return known
+}

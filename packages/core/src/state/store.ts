@@ -1,0 +1,43 @@
+import type { Gate, GateLimits } from '../gate/gate.ts'
+import type { GateParts } from '../gate/local-gate.ts'
+import type { Endpoint } from '../upstream/endpoint.ts'
+import type { EndpointCells, EndpointLimits } from './endpoint-cells.ts'
+import type { ThreadCount } from './thread-count.ts'
+
+/**
+ * Where everything lies that must be exact, or summed, over all threads: gates, what runs at endpoints and their health,
+ * counts of connections. What is asked for by the same identity is the same, through every reload.
+ */
+export interface StateStore {
+  /** This thread's number, from 0. */
+  readonly thread: number
+  readonly threads: number
+  /** Connections of all listeners. */
+  readonly allConnections: ThreadCount
+  /** Bytes held for others, in KiB. */
+  readonly bufferedKiB: ThreadCount
+  /** Units under way. */
+  readonly exchanges: ThreadCount
+
+  /** The gate of that identity. `limits` are those of a new one. */
+  gate(id: string, limits: GateLimits, parts: GateParts): Gate
+  /** What is known of the endpoint of that identity over all threads. `gate`: of its upstream. */
+  endpoint(id: string, limits: EndpointLimits): EndpointCells
+  /** From now on units that are granted room in the endpoint's record are sent to this one. */
+  adopt(endpoint: Endpoint): void
+  /** Connections of one listener. */
+  connections(listener: string): ThreadCount
+  /** The round robin's place at an upstream's gate: the next index, below `count`. */
+  cursor(gate: Gate): Cursor
+  /** Asks the other threads to close an idle connection to the endpoint. */
+  wantConnection(cells: EndpointCells): void
+  /** Tells the other threads that wait for one that a connection less stands. */
+  connectionFreed(cells: EndpointCells): void
+  /** Milliseconds that mean the same in all threads; they wrap around after 24 days. */
+  now(): number
+}
+
+/** A number that goes round. */
+export interface Cursor {
+  value: number
+}
