@@ -22,7 +22,7 @@ const intro = `# Configuration
 One shape for YAML, JSON and TypeScript (\`defineConfig\`). This page is written from the schema
 (\`npx sluice schema\` prints it for editors); a test compares the two.
 
-- Durations are \`250ms\`, \`2s\`, \`1m\`, \`1h\`, or \`off\`; sizes \`64KiB\`, \`10MiB\`; ratios \`20%\`. A bare number for any of these is an
+- Durations are \`250ms\`, \`2s\`, \`1m\`, \`1h\`, or \`off\`; sizes \`64KiB\`, \`10MiB\`; rates \`1KiB/s\`; ratios \`20%\`. A bare number for any of these is an
   error that names the fix.
 - \`\${NAME}\` and \`\${NAME:-default}\` are taken from the environment; \`$\${\` is a literal \`\${\`.
 - Relative paths are relative to the file.
