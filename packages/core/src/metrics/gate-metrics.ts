@@ -5,11 +5,13 @@ import { families } from './families.ts'
 /** Counts what one gate does. */
 export class GateMetrics implements GateObserver {
   readonly #block: MetricsBlock
+  readonly #gate: string
   readonly #wait: number
   readonly #refused: Readonly<Record<GateRefusal, number>>
 
   constructor(block: MetricsBlock, gate: string) {
     this.#block = block
+    this.#gate = gate
     this.#wait = block.histogram(families.gateWaitSeconds, { gate })
     this.#refused = {
       queueFull: block.place(families.gateRefused, { gate, reason: 'queueFull' }),
@@ -23,5 +25,10 @@ export class GateMetrics implements GateObserver {
 
   refused(reason: GateRefusal): void {
     this.#block.add(this.#refused[reason], 1)
+  }
+
+  /** Makes its series only now: most gates are in earnest. */
+  wouldRefuse(reason: GateRefusal): void {
+    this.#block.add(this.#block.place(families.gateDryRefused, { gate: this.#gate, reason }), 1)
   }
 }

@@ -88,6 +88,18 @@ describe('GateMetrics', () => {
     expect(read[0]!.values.at(-1)).to.equal(0.25)
   })
 
+  it('counts apart what a dry gate would have refused, and only for a dry gate', () => {
+    const block = new MetricsBlock()
+    new GateMetrics(block, 'g')
+    const metrics = new GateMetrics(block, 'dry')
+    metrics.wouldRefuse('queueFull')
+    metrics.wouldRefuse('queueFull')
+    const dry = block.read().filter(({ family }) => family.name === 'sluice_gate_dry_refused_total')
+    expect(dry.map(({ labels, values }) => [labels, values])).to.deep.equal([
+      [{ gate: 'dry', reason: 'queueFull' }, [2]],
+    ])
+  })
+
   it('shows a gate that never refused anybody as 0', () => {
     const block = new MetricsBlock()
     new GateMetrics(block, 'g')
