@@ -119,6 +119,7 @@ export const refusals = {
   queueFull: new ProxyError('queueFull', 'the gate is shut and its queue is full'),
   queueTimeout: new ProxyError('queueTimeout', 'the unit waited as long as it may'),
   noEndpoint: new ProxyError('noEndpoint', 'the upstream has no usable endpoint'),
+  overloaded: new ProxyError('overloaded', 'as much is held in memory as may be'),
   noRoute: new ProxyError('noRoute', 'no route matches'),
   draining: new ProxyError('draining', "the drain's deadline has passed"),
   clientGone: new ProxyError('clientGone', 'the client left'),

@@ -120,6 +120,7 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
 
   /** Starts a new unit; its way is not known yet. */
   protected open(): void {
+    this.runtime.catchUp()
     this.state = 'matching'
     this.runtime.store.exchanges.add(1)
     this.reason = 'ok'

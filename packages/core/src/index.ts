@@ -34,7 +34,22 @@ export { type GateParts, LocalGate } from './gate/local-gate.ts'
 export { SharedGate } from './gate/shared-gate.ts'
 export { Generation, type GenerationParts } from './generation.ts'
 export type { Listener, ListenerParts } from './listener.ts'
-export { type Labels, type MetricFamily, MetricsBlock, type MetricType, type Series } from './metrics/block.ts'
+export { ClientAdmission, type Peer } from './client-admission.ts'
+export { ClientTable } from './state/client-table.ts'
+export { HeldBytes } from './state/held-bytes.ts'
+export { type RatedPeer, RateWatch } from './timers/rate-watch.ts'
+export {
+  type Labels,
+  type MetricFamily,
+  type MetricsAnnouncement,
+  MetricsBlock,
+  type MetricsSource,
+  type MetricType,
+  type Series,
+} from './metrics/block.ts'
+export { EventLoopDelay } from './metrics/event-loop-delay.ts'
+export { MetricsReader } from './metrics/reader.ts'
+export { MetricsSum } from './metrics/sum.ts'
 export { ExchangeMetrics } from './metrics/exchange-metrics.ts'
 export { families } from './metrics/families.ts'
 export { GateMetrics } from './metrics/gate-metrics.ts'

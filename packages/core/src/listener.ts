@@ -1,3 +1,6 @@
+import type { ClientTable } from './state/client-table.ts'
+import type { HeldBytes } from './state/held-bytes.ts'
+
 /** Makes exchanges of one protocol of the connections that come to it; who binds and accepts is not its business. */
 export interface Listener {
   readonly name: string
@@ -13,4 +16,10 @@ export interface Listener {
 export interface ListenerParts {
   /** Hears of every connection that is turned away before it is served. */
   refused(): void
+  /** Connections of all listeners at once, over all threads. Default: no limit. */
+  readonly maxAllConnections?: number
+  /** Connections of each client. Without it `perClient` does nothing. */
+  readonly clients?: ClientTable
+  /** What is held in memory, over all threads. Without it nothing is counted. */
+  readonly held?: HeldBytes
 }

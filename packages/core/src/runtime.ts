@@ -33,6 +33,16 @@ export class Runtime {
     this.#faulted = options.faulted
   }
 
+  /** The number of the configuration by which this thread works. */
+  generation = 0
+  /** A newer one holds: works by it from now on. */
+  onPublished: () => void = () => {}
+
+  /** Called as a unit begins: every thread works by a new configuration from the same moment on. */
+  catchUp(): void {
+    if (this.store.published !== this.generation) this.onPublished()
+  }
+
   /** Units under way in this thread. */
   get exchanges(): number {
     return this.store.exchanges.own

@@ -12,7 +12,7 @@ describe('HttpExchange with a bug of ours', () => {
 
   /** Breaks the composing of the next request that goes up, as a bug would. */
   const breakForward = () => {
-    const [upstream] = through.proxy.generation.upstreams.values()
+    const [upstream] = through.proxy.engine!.generation!.upstreams.values()
     const [endpoint] = upstream!.endpoints
     const { name } = endpoint!
     Object.defineProperty(endpoint, 'name', {

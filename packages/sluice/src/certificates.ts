@@ -1,6 +1,15 @@
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext, type SecureContext } from 'node:tls'
-import { type ConfigPath, type EndpointTls, formatPath, type ListenerConfig, type UpstreamConfig } from '@sluice/core'
+import {
+  type Config,
+  type ConfigPath,
+  type EndpointConfig,
+  type EndpointTls,
+  formatPath,
+  type ListenerConfig,
+  type UpstreamConfig,
+} from '@sluice/core'
 import type { AcceptTls, ConnectTls } from '@sluice/wire'
 import { StartError } from './start-error.ts'
 
@@ -39,17 +48,30 @@ export function acceptTls(listener: ListenerConfig): AcceptTls | undefined {
   }
 }
 
+/** Reads every certificate that a configuration names. Throws a `StartError` when one cannot be used. */
+export function checkCertificates({ listeners, upstreams }: Config): void {
+  for (const listener of listeners) acceptTls(listener)
+  for (const upstream of upstreams) {
+    const tls = connectTls(upstream)
+    for (const endpoint of upstream.endpoints) tls(endpoint)
+  }
+}
+
 /** TLS towards an upstream's endpoints. Certificates are verified, always. */
 export function connectTls(upstream: UpstreamConfig): EndpointTls {
   const path = ['upstreams', upstream.name, 'tls']
+  const { caFile, serverName } = upstream.tls ?? {}
+  const ca = caFile === undefined ? undefined : read(caFile, [...path, 'ca'])
   let secureContext: SecureContext | undefined
-  return (endpoint): ConnectTls | undefined => {
+  const settings = (endpoint: EndpointConfig): ConnectTls | undefined => {
     if (!endpoint.secure) return undefined
-    secureContext ??= context(path, () => {
-      const ca = upstream.tls?.caFile
-      return createSecureContext({ minVersion, ...(ca === undefined ? {} : { ca: read(ca, [...path, 'ca']) }) })
-    })
+    secureContext ??= context(path, () => createSecureContext({ minVersion, ...(ca === undefined ? {} : { ca }) }))
     const host = 'host' in endpoint.address ? endpoint.address.host : 'localhost'
-    return { secureContext, serverName: upstream.tls?.serverName ?? host }
+    return { secureContext, serverName: serverName ?? host }
   }
+  // The file may have changed under the same name.
+  const fingerprint = createHash('sha256')
+    .update(JSON.stringify([serverName ?? null, ca?.toString('base64') ?? null]))
+    .digest('base64')
+  return Object.assign(settings, { fingerprint })
 }

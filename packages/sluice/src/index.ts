@@ -1,5 +1,6 @@
-export type { Config, ConfigInput, Exchange } from '@sluice/core'
-export { createProxy, defineConfig, Proxy, type ProxyOptions } from './proxy.ts'
+export type { Config, ConfigInput } from '@sluice/core'
+export type { ExchangeRecord } from './engine/exchange-record.ts'
+export { createProxy, defineConfig, Proxy, type ProxyLogs, type ProxyOptions } from './proxy.ts'
 export { StartError } from './start-error.ts'
 export type {
   EndpointStats,
@@ -8,5 +9,6 @@ export type {
   ProxyState,
   ProxyStats,
   RouteStats,
+  ThreadStats,
   UpstreamStats,
 } from './stats.ts'

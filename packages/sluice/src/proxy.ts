@@ -1,29 +1,28 @@
 import { randomBytes } from 'node:crypto'
+import { availableParallelism } from 'node:os'
 import {
-  type Accountant,
   type BindAddress,
   type Config,
   type ConfigInput,
-  ExchangeMetrics,
   families,
-  formatAddress,
   formatConfigErrors,
-  Generation,
-  type ListenerConfig,
+  type GateLimits,
   MetricsBlock,
+  type MetricsSource,
+  MetricsSum,
   parseConfigObject,
-  Runtime,
+  type StateControl,
 } from '@sluice/core'
-import { HttpListener, httpProbe, httpRoute } from '@sluice/http'
-import { TcpListener, tcpProbe } from '@sluice/tcp'
-import { webSocketUpgrade } from '@sluice/websocket'
-import { Acceptor } from '@sluice/wire'
 import type { AdminServer } from './admin/admin-server.ts'
-import { bindFailure } from './bind-failure.ts'
-import { acceptTls, connectTls } from './certificates.ts'
+import { allBinds, bindsOf, type ConfiguredBind, tryBind } from './engine/binds.ts'
+import type { DataPlane, EndpointFacts, NextConfig } from './engine/data-plane.ts'
+import type { Engine } from './engine/engine.ts'
+import type { ExchangeRecord } from './engine/exchange-record.ts'
 import { FaultLog } from './fault-log.ts'
+import { LogCollector } from './log/log-collector.ts'
 import { Logs } from './log/logs.ts'
-import { removeStaleSocket } from './stale-socket.ts'
+import { LogFile } from './log/log-file.ts'
+import { type Planes, planesFor } from './planes.ts'
 import { StartError } from './start-error.ts'
 import { type ProxyState, type ProxyStats, readStats } from './stats.ts'
 
@@ -37,14 +36,28 @@ const closeTimeoutMs = 2_500
 export interface ProxyOptions {
   /** Where relative paths of the configuration begin. Default: the working directory. */
   readonly baseDir?: string
-  /** Reads every finished exchange, beside the access log. */
-  readonly accountant?: Accountant
+  /** Is told of every exchange that has ended, beside the access log. */
+  readonly onExchange?: (record: ExchangeRecord) => void
   /** Where it logs, as `log` says. Whoever gives it closes it. Default: nowhere. */
-  readonly logs?: Logs
+  readonly logs?: ProxyLogs
   /** What is to be done when everything has ended, before `close` and `drain` resolve. */
   readonly lastly?: () => Promise<void>
   /** Hears of bugs of ours, each place at most once a minute. Default: the log, without one standard error. */
   readonly onFault?: (fault: unknown) => void
+  /** Data-plane threads where the configuration does not say. Default: 0, the calling thread. */
+  readonly defaultThreads?: number | 'auto'
+}
+
+/** The log of the main thread, and the one writer for all threads behind it. */
+export interface ProxyLogs {
+  readonly logs: Logs
+  readonly collector: LogCollector
+}
+
+/** Opens the log that a configuration asks for. Throws a `StartError` when the file cannot be opened. */
+export function openLogs(config: Config): ProxyLogs {
+  const collector = new LogCollector(new LogFile(config.log.file))
+  return { collector, logs: new Logs(config.log, { sink: collector }) }
 }
 
 /** A configuration as TypeScript, checked by the compiler. Returns what it is given. */
@@ -59,76 +72,108 @@ export function defineConfig(config: ConfigInput): ConfigInput {
  * It logs when the configuration has `log`, and nothing but bugs of ours otherwise: standard output is the caller's.
  */
 export async function createProxy(input: ConfigInput, options: ProxyOptions = {}): Promise<Proxy> {
-  const result = parseConfigObject(input, { baseDir: options.baseDir ?? process.cwd() })
-  if (result.errors !== undefined) throw new StartError(formatConfigErrors(result.errors), 2)
-  if (input.log === undefined || options.logs !== undefined) return new Proxy(result.config, options)
-  const logs = new Logs(result.config.log)
-  return new Proxy(result.config, { ...options, logs, lastly: () => logs.close() })
+  const config = checked(input, options)
+  if (input.log === undefined || options.logs !== undefined) return new Proxy(config, options)
+  const logs = openLogs(config)
+  return new Proxy(config, { ...options, logs, lastly: () => logs.logs.close() })
 }
 
-/** The listeners, gates and upstreams of one configuration, in the calling thread. */
+function checked(input: ConfigInput, { baseDir = process.cwd() }: ProxyOptions): Config {
+  const result = parseConfigObject(input, { baseDir })
+  if (result.errors !== undefined) throw new StartError(formatConfigErrors(result.errors), 2)
+  return result.config
+}
+
+/**
+ * A running configuration: its data planes, one in the calling thread or several in threads of their own, and what
+ * steers them.
+ */
 export class Proxy {
-  readonly config: Config
-  readonly metrics = new MetricsBlock()
-  readonly runtime: Runtime
-  readonly generation: Generation
-  readonly listeners: ReadonlyArray<HttpListener | TcpListener>
+  /** The figures of all threads. */
+  readonly metrics: MetricsSource
   /** Resolves when everything has ended, whoever ended it. */
   readonly ended: Promise<void>
-  readonly #acceptors: Acceptor[] = []
-  readonly #bound = new Map<string, BindAddress[]>()
+  readonly #options: ProxyOptions
+  readonly #own = new MetricsBlock()
+  readonly #planes: Planes
+  readonly #faults: FaultLog
+  /** Where each address is bound, by its key. */
+  readonly #bound = new Map<string, BindAddress>()
+  #config: Config
+  #generation = 0
+  /** Reloads and replacements of threads go one after the other. */
+  #changing: Promise<unknown> = Promise.resolve()
   #admin: AdminServer | undefined
   #adminAddress: BindAddress | undefined
   #closing: Promise<void> | undefined
   #draining: Promise<void> | undefined
   #hasEnded!: () => void
-  readonly #lastly: (() => Promise<void>) | undefined
   #state: ProxyState = 'made'
+  #failure: string | undefined
 
-  /** From a checked configuration. Throws a `StartError` when a certificate cannot be used. */
+  /** From a checked configuration. */
   constructor(config: Config, options: ProxyOptions = {}) {
-    this.config = config
+    this.#config = config
+    this.#options = options
     this.ended = new Promise((resolve) => {
       this.#hasEnded = resolve
     })
-    const { logs } = options
-    this.#lastly = options.lastly
+    const logs = options.logs?.logs
     const onFault =
       logs === undefined ? console.error : (fault: unknown) => logs.process.error({ err: fault }, 'internal')
-    const faults = new FaultLog(options.onFault ?? onFault)
-    const internalErrors = this.metrics.place(families.internalErrors)
-    this.runtime = new Runtime({
-      faulted: (fault) => {
-        this.metrics.add(internalErrors, 1)
-        faults.report(fault)
+    this.#faults = new FaultLog(options.onFault ?? onFault)
+    const sum = new MetricsSum()
+    sum.add(this.#own)
+    this.metrics = sum
+    const logDropped = this.#own.place(families.logDropped)
+    if (logs !== undefined) logs.onDropped = (lines) => this.#own.add(logDropped, lines)
+    const threads = config.threads ?? options.defaultThreads ?? 0
+    this.#planes = planesFor(threads === 'auto' ? availableParallelism() : threads, {
+      config,
+      metrics: sum,
+      own: this.#own,
+      logs: options.logs,
+      pseudonym: `sluice-${randomBytes(4).toString('hex')}`,
+      onExchange: options.onExchange,
+      observer: {
+        fault: (fault) => this.#faults.report(fault),
+        died: (thread, why, replacedInMs) =>
+          logs?.process.error(
+            { thread },
+            `data-plane thread ${thread} has died, another one in ${replacedInMs} ms: ${why}`,
+          ),
+        silent: (thread, forMs) => this.#sayStuck(thread, forMs),
+        bringUp: (plane) => this.#inTurn(() => this.#bringUp(plane)),
+        hopeless: (why) => this.#giveUp(why),
       },
     })
-    this.runtime.accountTo(new ExchangeMetrics(this.metrics))
-    const accountants = [logs?.access, options.accountant].filter((one) => one !== undefined)
-    for (const accountant of accountants) this.runtime.accountTo(accountant)
-    const logDropped = this.metrics.place(families.logDropped)
-    if (logs !== undefined) logs.onDropped = (lines) => this.metrics.add(logDropped, lines)
-    this.generation = new Generation(config, this.runtime, {
-      metrics: this.metrics,
-      probes: { http: httpProbe, tcp: tcpProbe },
-      tlsOf: connectTls,
-    })
-    const pseudonym = `sluice-${randomBytes(4).toString('hex')}`
-    this.listeners = config.listeners.map((listener) => this.#makeListener(listener, pseudonym, accountants.length > 0))
+  }
+
+  /** The configuration that holds. */
+  get config(): Config {
+    return this.#config
   }
 
   get state(): ProxyState {
     return this.#state
   }
 
+  /** Why it ended without being asked to; undefined as long as it has not. */
+  get failure(): string | undefined {
+    return this.#failure
+  }
+
   /** Where each listener is bound: its first address, with the port that was chosen for port 0. */
   get addresses(): Readonly<Record<string, BindAddress>> {
-    return Object.fromEntries([...this.#bound].map(([name, [first]]) => [name, first!]))
+    const first = this.#config.listeners.map(({ name }) => [name, this.boundAddresses(name)[0]] as const)
+    return Object.fromEntries(first.filter((one): one is [string, BindAddress] => one[1] !== undefined))
   }
 
   /** Every address that a listener is bound to, as it was bound. */
   boundAddresses(listener: string): readonly BindAddress[] {
-    return this.#bound.get(listener) ?? []
+    const config = this.#config.listeners.find(({ name }) => name === listener)
+    if (config === undefined) return []
+    return bindsOf(config).flatMap(({ key }) => this.#bound.get(key) ?? [])
   }
 
   /** Where the admin listener is bound; undefined without one. */
@@ -142,18 +187,8 @@ export class Proxy {
     this.#state = 'starting'
     try {
       await this.#listenForAdmin()
-      await this.generation.start()
-      for (const [i, listener] of this.listeners.entries()) {
-        const bound: BindAddress[] = []
-        this.#bound.set(listener.name, bound)
-        for (const bind of this.config.listeners[i]!.bind) {
-          // Looked at anew each time: somebody may have closed the proxy in the meantime.
-          if (this.#closing !== undefined) throw new StartError('The proxy was closed while it started.', 1)
-          const acceptor = new Acceptor(listener.target(bind))
-          this.#acceptors.push(acceptor)
-          bound.push(await bindOne(acceptor, listener.name, bind))
-        }
-      }
+      this.#planes.start(this.#config)
+      await this.#inTurn(() => this.#apply(this.#config))
       if (this.#closing !== undefined) throw new StartError('The proxy was closed while it started.', 1)
       this.#state = 'listening'
     } catch (error) {
@@ -162,13 +197,41 @@ export class Proxy {
     }
   }
 
-  /** Admin comes first and goes last. It is loaded only where it is wanted. */
-  async #listenForAdmin(): Promise<void> {
-    const { admin } = this.config
-    if (admin === undefined) return
-    const { AdminServer } = await import('./admin/admin-server.ts')
-    this.#admin = new AdminServer(this, admin.bind)
-    this.#adminAddress = await this.#admin.listen(admin.bind)
+  /**
+   * Puts another configuration in the place of the present one, in all threads at once. What runs goes on by the old one;
+   * permits and waiters stay where the identity of their gate stays. Rejects with a `StartError`, and nothing has
+   * changed, when the new configuration cannot be brought to life.
+   */
+  async reload(input: ConfigInput): Promise<void> {
+    await this.apply(checked(input, this.#options))
+  }
+
+  /** `reload` with a checked configuration. Resolves with what needs a restart to hold. */
+  async apply(config: Config): Promise<readonly string[]> {
+    return this.#inTurn(async () => {
+      if (this.#state !== 'listening')
+        throw new StartError(`The proxy is ${this.#state} and takes no configuration.`, 1)
+      try {
+        const needRestart = restartsFor(this.#config, config)
+        await this.#apply({
+          ...config,
+          threads: this.#config.threads,
+          admin: this.#config.admin,
+          log: this.#config.log,
+        })
+        this.#countReload('ok')
+        return needRestart
+      } catch (error) {
+        this.#countReload('failed')
+        throw error
+      }
+    })
+  }
+
+  /** Changes limits of one gate until the next reload. False: there is no such gate. */
+  setLimits(gate: string, limits: Partial<Pick<GateLimits, 'limit' | 'queue' | 'timeoutMs'>>): boolean {
+    const known = this.control.gateState(gate)
+    return known !== undefined && this.control.setLimits(gate, { ...known.limits, ...limits })
   }
 
   /**
@@ -179,81 +242,213 @@ export class Proxy {
     return (this.#draining ??= this.#drain())
   }
 
-  async #drain(): Promise<void> {
-    if (this.#state !== 'listening') return this.close()
-    this.#state = 'draining'
-    await Promise.all(this.#acceptors.map((acceptor) => acceptor.close()))
-    for (const listener of this.listeners) listener.drain()
-    this.generation.close('idle')
-    await this.#quiet(this.config.drainTimeoutMs)
-    await this.close()
-  }
-
   /** Ends everything at once; what is under way is told `draining`. */
   close(): Promise<void> {
     return (this.#closing ??= this.#close())
   }
 
+  /** What `/state` shows. */
+  stats(): ProxyStats {
+    return readStats({
+      state: this.#state,
+      config: this.#config,
+      generation: this.#generation,
+      control: this.control,
+      threads: this.#planes.threads,
+      timers: this.#planes.timers,
+      boundAddresses: (listener) => this.boundAddresses(listener),
+      endpointFacts: (id) => this.#endpointFacts(id),
+    })
+  }
+
+  /** The data plane of the calling thread; undefined where there are threads. */
+  get engine(): Engine | undefined {
+    return this.#planes.engine
+  }
+
+  get control(): StateControl {
+    return this.#planes.control
+  }
+
+  /** How often a data-plane thread was replaced. */
+  get threadRestarts(): number {
+    return this.#planes.restarts
+  }
+
+  /** Admin comes first and goes last. It is loaded only where it is wanted. */
+  async #listenForAdmin(): Promise<void> {
+    const { admin } = this.#config
+    if (admin === undefined) return
+    const { AdminServer } = await import('./admin/admin-server.ts')
+    this.#admin = new AdminServer(this, admin.bind)
+    this.#adminAddress = await this.#admin.listen(admin.bind)
+  }
+
+  /** One after the other, whoever asks. */
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const turn = this.#changing.then(change)
+    this.#changing = turn.catch(() => {})
+    return turn
+  }
+
+  /** Brings a configuration to life in two steps: all planes prepare it, and only then any goes by it. */
+  async #apply(config: Config): Promise<void> {
+    const { control } = this
+    if (this.#onlyNewest) control.sweep()
+    control.prepare(config)
+    const binds = await this.#findBinds(config)
+    const number = this.#generation + 1
+    const planes = this.#planes.all
+    const ends = await Promise.allSettled(
+      planes.map((plane) => plane.prepare(this.#next(number, config, binds, plane))),
+    )
+    const refused = ends.find((end) => end.status === 'rejected' && !this.#planes.hasDied(end.reason))
+    if (refused !== undefined) {
+      await this.#each((plane) => plane.discard())
+      throw (refused as PromiseRejectedResult).reason
+    }
+    // From here on it holds: each thread looks at the number before it begins a unit.
+    this.#generation = number
+    this.#config = config
+    control.publish(config, number)
+    await this.#each((plane) => plane.adopt())
+    for (const key of this.#bound.keys()) if (!binds.has(key)) this.#bound.delete(key)
+    await this.#bind()
+  }
+
+  #next(number: number, config: Config, binds: ReadonlyMap<string, BindAddress>, plane: DataPlane): NextConfig {
+    return { number, config, binds: this.#planes.bindsOf(plane, binds) }
+  }
+
+  /** Where each address is to be bound. One that is new is tried first, so that a reload that cannot bind changes nothing. */
+  async #findBinds(config: Config): Promise<Map<string, BindAddress>> {
+    const binds = new Map<string, BindAddress>()
+    for (const bind of allBinds(config)) {
+      const known = this.#bound.get(bind.key)
+      // A plane alone says best itself why it cannot bind; several must be told the port first.
+      const untried = known !== undefined || (this.#generation === 0 && !this.#planes.sharePorts)
+      binds.set(bind.key, untried ? (known ?? bind.bind) : await this.#try(bind, config))
+    }
+    return binds
+  }
+
+  async #try(bind: ConfiguredBind, config: Config): Promise<BindAddress> {
+    try {
+      return await tryBind(bind)
+    } catch (error) {
+      // In the way may be an address of our own that is given up by this very configuration.
+      const kept = new Set(allBinds(config).map(({ key }) => key))
+      const own = [...this.#bound].some(([key, bound]) => !kept.has(key) && samePort(bound, bind.bind))
+      if (own) return bind.bind
+      throw error
+    }
+  }
+
+  async #bind(): Promise<void> {
+    const bound = await Promise.allSettled(this.#planes.all.map((plane) => plane.bind()))
+    for (const end of bound) {
+      if (end.status === 'fulfilled') {
+        for (const [key, address] of end.value) this.#bound.set(key, address)
+      } else if (!this.#planes.hasDied(end.reason)) throw end.reason
+    }
+  }
+
+  /** Asks all planes; what has died meanwhile will be replaced by what is up to date. */
+  async #each(step: (plane: DataPlane) => Promise<unknown>): Promise<void> {
+    const ends = await Promise.allSettled(this.#planes.all.map(step))
+    const failed = ends.find((end) => end.status === 'rejected' && !this.#planes.hasDied(end.reason))
+    if (failed !== undefined) throw (failed as PromiseRejectedResult).reason
+  }
+
+  /** Brings a thread that replaces another one up to what holds. */
+  async #bringUp(plane: DataPlane): Promise<void> {
+    if (this.#state !== 'listening') throw new Error('the proxy is ending')
+    await plane.prepare(this.#next(this.#generation, this.#config, this.#bound, plane))
+    await plane.adopt()
+    await plane.bind()
+  }
+
+  get #onlyNewest(): boolean {
+    return this.#generation > 0 && this.#planes.all.every(({ facts }) => facts.generations.length <= 1)
+  }
+
+  async #drain(): Promise<void> {
+    if (this.#state !== 'listening') return this.close()
+    this.#state = 'draining'
+    await this.#pause(this.#config.drainDelayMs)
+    await this.#inTurn(() => this.#each((plane) => plane.stopAccepting()))
+    await this.#each((plane) => plane.drain())
+    await this.#quiet(this.#config.drainTimeoutMs)
+    await this.close()
+  }
+
   async #close(): Promise<void> {
+    const started = this.#state !== 'made'
     this.#state = 'closed'
-    for (const acceptor of this.#acceptors) acceptor.destroy()
-    for (const listener of this.listeners) listener.close()
-    await this.#quiet(closeTimeoutMs)
-    this.generation.close('all')
-    this.runtime.stop()
+    if (started) {
+      await this.#each((plane) => plane.cut()).catch((fault: unknown) => this.#faults.report(fault))
+      await this.#quiet(closeTimeoutMs)
+    }
+    await this.#planes.end(closeTimeoutMs)
+    this.#bound.clear()
     await this.#admin?.close()
-    await this.#lastly?.()
+    await this.#options.lastly?.()
     this.#hasEnded()
   }
 
-  /** What `/state` shows. */
-  stats(): ProxyStats {
-    return readStats(this, this.#bound)
+  /** Waits, but no longer than until everything is closed. */
+  async #pause(ms: number): Promise<void> {
+    const until = performance.now() + ms
+    while (this.#closing === undefined && performance.now() < until) await sleep(drainPollMs)
   }
 
   async #quiet(timeoutMs: number): Promise<void> {
-    const deadline = this.runtime.clock() + timeoutMs
-    while (this.runtime.exchanges > 0 || this.listeners.some((listener) => listener.connections > 0)) {
-      if (this.runtime.clock() >= deadline) return
-      await new Promise((resolve) => setTimeout(resolve, drainPollMs))
+    const deadline = performance.now() + timeoutMs
+    while (this.#planes.threads.some(({ exchanges, connections }) => exchanges + connections > 0)) {
+      if (performance.now() >= deadline) return
+      await sleep(drainPollMs)
     }
   }
 
-  #makeListener(config: ListenerConfig, pseudonym: string, logged: boolean): HttpListener | TcpListener {
-    const tls = acceptTls(config)
-    const refusedPlace = this.metrics.place(families.connectionsRefused, { listener: config.name })
-    const parts = { refused: () => this.metrics.add(refusedPlace, 1) }
-    if (config.protocol === 'tcp') {
-      const [route] = config.routes
-      const way = this.generation.way(config, route!)
-      return new TcpListener(
-        this.runtime,
-        { config, route: { id: route!.id, listener: config.name, ...way }, tls },
-        parts,
-      )
-    }
-    return new HttpListener(
-      this.runtime,
-      {
-        config,
-        routes: config.routes.map((route) => httpRoute(config.name, route, this.generation.way(config, route))),
-        tls,
-        upgrades: [webSocketUpgrade],
-        upgradesOnly: config.protocol === 'websocket',
-        logged,
-        pseudonym,
-      },
-      parts,
+  #countReload(result: 'ok' | 'failed'): void {
+    this.#own.add(this.#own.place(families.reloads, { result }), 1)
+  }
+
+  #endpointFacts(id: string): EndpointFacts | undefined {
+    const known = this.#planes.all.map(({ facts }) => facts.endpoints.get(id)).filter((one) => one !== undefined)
+    return known.find(({ lastFailure }) => lastFailure !== undefined) ?? known[0]
+  }
+
+  #sayStuck(thread: number, forMs: number): void {
+    const stats = this.#planes.threads.find((one) => one.thread === thread)
+    const what = stats === undefined ? '' : `, with ${stats.exchanges} under way on ${stats.connections} connections`
+    this.#options.logs?.logs.process.error(
+      { thread },
+      `data-plane thread ${thread} has said nothing for ${Math.round(forMs / 1_000)} s${what}`,
     )
+  }
+
+  #giveUp(why: string): void {
+    this.#failure = why
+    this.#options.logs?.logs.process.fatal(why)
+    void this.close()
   }
 }
 
-async function bindOne(acceptor: Acceptor, listener: string, bind: BindAddress): Promise<BindAddress> {
-  try {
-    await removeStaleSocket(bind)
-    return await acceptor.listen(bind)
-  } catch (error) {
-    const path = ['listeners', listener, 'bind']
-    throw new StartError(`${path.join('.')}: ${formatAddress(bind)} ${bindFailure(error)}`, 1, path)
-  }
+function samePort(a: BindAddress, b: BindAddress): boolean {
+  return 'port' in a && 'port' in b && a.port === b.port
+}
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** The keys that have changed and need a restart to hold. */
+function restartsFor(before: Config, after: Config): string[] {
+  const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
+  const keys: [string, boolean][] = [
+    ['threads', same(before.threads, after.threads)],
+    ['maxWaiting', before.maxWaiting === after.maxWaiting],
+    ['admin.bind', same(before.admin, after.admin)],
+    ['log', same(before.log, after.log)],
+  ]
+  return keys.filter(([, unchanged]) => !unchanged).map(([key]) => key)
 }

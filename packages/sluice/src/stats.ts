@@ -1,13 +1,20 @@
-import type { BindAddress, Endpoint, Upstream } from '@sluice/core'
-import { formatAddress } from '@sluice/core'
-import type { Proxy } from './proxy.ts'
+import {
+  type BindAddress,
+  type Config,
+  connectionStates,
+  formatAddress,
+  type StateControl,
+  type UpstreamConfig,
+  upstreamGateId,
+} from '@sluice/core'
+import type { EndpointFacts } from './engine/data-plane.ts'
 
 /** How far a proxy is. */
 export type ProxyState =
   | 'made' // nothing is bound
   | 'starting' // names are looked up, listeners are being bound
   | 'listening' // takes work
-  | 'draining' // takes none any more, and serves what is under way
+  | 'draining' // serves what is under way, and takes nothing new but during `drainDelay`
   | 'closed'
 
 export interface ListenerStats {
@@ -57,9 +64,22 @@ export interface UpstreamStats {
   readonly endpoints: readonly EndpointStats[]
 }
 
+export interface ThreadStats {
+  readonly thread: number
+  /** Open client connections. */
+  readonly connections: number
+  /** Units under way. */
+  readonly exchanges: number
+  /** Configurations that its units go by, the newest last. */
+  readonly generations: readonly number[]
+}
+
 /** What `/state` shows. */
 export interface ProxyStats {
   readonly state: ProxyState
+  /** Number of the configuration that holds. */
+  readonly generation: number
+  readonly threads: readonly ThreadStats[]
   readonly listeners: readonly ListenerStats[]
   readonly gates: readonly GateStats[]
   readonly upstreams: readonly UpstreamStats[]
@@ -68,49 +88,68 @@ export interface ProxyStats {
   readonly timers: number
 }
 
-export function readStats(proxy: Proxy, bound: ReadonlyMap<string, readonly BindAddress[]>): ProxyStats {
-  const { config, generation, runtime } = proxy
+/** What stats are read from. */
+export interface StatsSource {
+  readonly state: ProxyState
+  readonly config: Config
+  readonly generation: number
+  readonly control: StateControl
+  readonly threads: readonly ThreadStats[]
+  readonly timers: number
+  boundAddresses(listener: string): readonly BindAddress[]
+  /** What some thread knows of an endpoint. */
+  endpointFacts(id: string): EndpointFacts | undefined
+}
+
+export function readStats(source: StatsSource): ProxyStats {
+  const { config, control, threads } = source
   return {
-    state: proxy.state,
-    listeners: config.listeners.map((listener, i) => ({
-      name: listener.name,
-      protocol: listener.protocol,
-      addresses: (bound.get(listener.name) ?? []).map((address) => formatAddress(address)),
-      connections: proxy.listeners[i]!.connections,
-      routes: listener.routes.map(({ id, action, gate }) => ({
+    state: source.state,
+    generation: source.generation,
+    threads,
+    listeners: config.listeners.map(({ name, protocol, routes }) => ({
+      name,
+      protocol,
+      addresses: source.boundAddresses(name).map((address) => formatAddress(address)),
+      connections: control.connectionsOf(name)?.total ?? 0,
+      routes: routes.map(({ id, action, gate }) => ({
         id,
         upstream: action.kind === 'forward' ? action.upstream : action.kind,
         gate: gate?.id,
       })),
     })),
-    gates: [...generation.gates.values()].map((gate) => ({
-      id: gate.id,
-      limit: gate.limits.limit === Infinity ? null : gate.limits.limit,
-      queue: gate.limits.queue,
-      running: gate.running,
-      waiting: gate.waiting,
-      oldestWaitMs: Math.round(gate.oldestWaitMs),
+    gates: control.gateStates().map(({ id, limits, running, waiting, oldestWaitMs }) => ({
+      id,
+      limit: limits.limit === Infinity ? null : limits.limit,
+      queue: limits.queue,
+      running,
+      waiting,
+      oldestWaitMs: Math.round(oldestWaitMs),
     })),
-    upstreams: [...generation.upstreams.values()].map(upstreamStats),
-    exchanges: runtime.exchanges,
-    timers: runtime.fine.count + runtime.coarse.count,
+    upstreams: config.upstreams.map((upstream) => upstreamStats(upstream, source)),
+    exchanges: threads.reduce((sum, { exchanges }) => sum + exchanges, 0),
+    timers: source.timers,
   }
 }
 
-function upstreamStats(upstream: Upstream): UpstreamStats {
-  const { name, gate, endpoints } = upstream
-  return { name, running: gate.running, waiting: gate.waiting, endpoints: endpoints.map(endpointStats) }
-}
-
-function endpointStats(endpoint: Endpoint): EndpointStats {
-  const { health } = endpoint
+function upstreamStats({ name, endpoints }: UpstreamConfig, source: StatsSource): UpstreamStats {
+  const gate = source.control.gateState(upstreamGateId(name))
   return {
-    endpoint: endpoint.name,
-    addresses: endpoint.addresses.map((address) => formatAddress(address)),
-    healthy: health.usable,
-    ejected: health.ejected,
-    lastFailure: health.lastFailure,
-    running: endpoint.running,
-    connections: endpoint.connectionStates(),
+    name,
+    running: gate?.running ?? 0,
+    waiting: gate?.waiting ?? 0,
+    endpoints: endpoints.map(({ id, address }) => {
+      const cells = source.control.endpointCells(id)
+      const facts = source.endpointFacts(id)
+      return {
+        endpoint: formatAddress(address),
+        addresses: facts?.addresses ?? [],
+        healthy: cells !== undefined && cells.probedUp && !cells.ejected,
+        ejected: cells?.ejected ?? false,
+        lastFailure: facts?.lastFailure,
+        running: cells?.running ?? 0,
+        connections: cells === undefined ? { connecting: 0, idle: 0, busy: 0 } : connectionStates(cells),
+      }
+    }),
   }
 }

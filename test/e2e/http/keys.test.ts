@@ -233,12 +233,10 @@ describe('the key log.level', () => {
         log: { level, file },
         listeners: { in: { bind: '127.0.0.1:0', protocol: 'http', routes: [{ respond: { status: 204 } }] } },
       }
-      const accountant = {
-        account() {
-          throw new Error('a bug of the test')
-        },
+      const onExchange = () => {
+        throw new Error('a bug of the test')
       }
-      const proxy = await createProxy(config as ConfigInput, { accountant })
+      const proxy = await createProxy(config as ConfigInput, { onExchange })
       await proxy.listen()
       const client = await RawClient.connect((proxy.addresses['in'] as { port: number }).port)
       await ask(client, get('/'))

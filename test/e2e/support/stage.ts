@@ -1,17 +1,6 @@
-import type { Accountant, Exchange } from '@sluice/core'
-import { type ConfigInput, createProxy, type Proxy, type ProxyStats } from 'sluice'
+import { type ConfigInput, createProxy, type ExchangeRecord, type Proxy, type ProxyStats } from 'sluice'
 import { expect } from 'chai'
 import { eventually, RawClient, type RawClientOptions } from '../../../packages/testkit/src/raw/index.ts'
-
-/** What remains of one exchange when it has settled. */
-export interface Account {
-  readonly protocol: string
-  readonly route: string
-  readonly reason: string
-  readonly status: string
-  readonly attempts: number
-  readonly endpoint: string | undefined
-}
 
 /** A configuration in the words of the file; what is wrong with it the proxy says. */
 export type Written = Record<string, unknown>
@@ -22,11 +11,11 @@ export class Stage {
   /** Bugs of ours that were caught. Must stay empty. */
   readonly faults: readonly unknown[]
   /** Every exchange that has settled, in order. */
-  readonly accounts: Account[]
+  readonly accounts: ExchangeRecord[]
   readonly #clients = new Set<RawClient>()
   readonly #closers: (() => Promise<void>)[] = []
 
-  private constructor(proxy: Proxy, faults: unknown[], accounts: Account[]) {
+  private constructor(proxy: Proxy, faults: unknown[], accounts: ExchangeRecord[]) {
     this.proxy = proxy
     this.faults = faults
     this.accounts = accounts
@@ -34,15 +23,9 @@ export class Stage {
 
   static async start(config: Written): Promise<Stage> {
     const faults: unknown[] = []
-    const accounts: Account[] = []
-    const accountant: Accountant = {
-      account(exchange: Exchange) {
-        const { protocol, route, reason, status, attempts, endpoint } = exchange
-        accounts.push({ protocol, route: route!.id, reason, status, attempts, endpoint: endpoint?.name })
-      },
-    }
+    const accounts: ExchangeRecord[] = []
     const proxy = await createProxy({ drainTimeout: '5s', ...config } as ConfigInput, {
-      accountant,
+      onExchange: (record) => accounts.push(record),
       onFault: (fault) => faults.push(fault),
     })
     await proxy.listen()
@@ -53,7 +36,7 @@ export class Stage {
     return this.proxy.stats()
   }
 
-  get lastAccount(): Account | undefined {
+  get lastAccount(): ExchangeRecord | undefined {
     return this.accounts.at(-1)
   }
 

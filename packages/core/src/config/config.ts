@@ -9,7 +9,13 @@ import type { BindAddress, EndpointAddress } from './address.ts'
  * paths of files are absolute when a base directory was given. Lists keep the order of the file.
  */
 export interface Config {
-  /** How long a drain may take before the rest is cut. */
+  /** Data-plane threads; `auto`: one for each core; 0: the calling thread; undefined: whoever runs it decides. */
+  readonly threads: number | 'auto' | undefined
+  /** Units that may wait at once, at all gates together, where there are threads. */
+  readonly maxWaiting: number
+  /** How long a drain goes on accepting. */
+  readonly drainDelayMs: number
+  /** How long a drain may take from then on before the rest is cut. */
   readonly drainTimeoutMs: number
   /** Bytes held for others beyond which new units are refused. */
   readonly maxBufferedBytes: number

@@ -3,6 +3,8 @@
  * these numbers; nothing else repeats them.
  */
 export const defaults = {
+  maxWaiting: 65_536,
+  drainDelayMs: 0,
   drainTimeoutMs: 30_000,
   maxBufferedBytes: 256 * 1024 ** 2,
   log: { level: 'info', access: 'off', query: false },

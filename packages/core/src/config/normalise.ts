@@ -38,6 +38,9 @@ export function normalise(input: CheckedInput, baseDir: string | undefined): Con
     normaliseUpstream(name, upstream, resolvePath),
   )
   return {
+    threads: input.threads,
+    maxWaiting: input.maxWaiting ?? defaults.maxWaiting,
+    drainDelayMs: input.drainDelay ?? defaults.drainDelayMs,
     drainTimeoutMs: input.drainTimeout ?? defaults.drainTimeoutMs,
     maxBufferedBytes: input.maxBuffered ?? defaults.maxBufferedBytes,
     admin: input.admin === undefined ? undefined : { bind: resolveBinds(input.admin.bind, resolvePath) },

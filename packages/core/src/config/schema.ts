@@ -33,6 +33,7 @@ const plain = (value: string | number | boolean | readonly string[]): string =>
 // Limits of what the shared table of waiters and the packed counters of a gate can hold.
 const maxPermits = 1_000_000
 const maxConnections = 1_000_000
+const maxThreads = 64
 const maxHead = 1024 ** 2
 const maxHeld = 1024 ** 4
 const maxBuffer = 64 * 1024 ** 2
@@ -369,9 +370,26 @@ const upstream = section({
 /** The schema of the file: what people write, checked key by key and turned into numbers and addresses. */
 export const schema = section({
   $schema: z.string().optional().describe('The JSON Schema, for editors.'),
+  threads: z
+    .union([count(0, maxThreads), z.literal('auto')])
+    .optional()
+    .describe(
+      'Data-plane threads: a number, `auto` for one a core, or 0 for the thread that runs the proxy. ' +
+        'Default: auto for the command, 0 for `createProxy`.',
+    ),
+  maxWaiting: count(64, maxPermits)
+    .optional()
+    .describe(
+      `How many units may wait at once at all gates together, where there are threads; one more is refused as \`queueFull\`. ${plain(defaults.maxWaiting)}`,
+    ),
+  drainDelay: duration({ min: 0, off: false })
+    .optional()
+    .describe(
+      `How long a drain goes on accepting while \`/readyz\` says 503, so that a load balancer can look. ${ms(defaults.drainDelayMs)}`,
+    ),
   drainTimeout: duration({ min: 0 })
     .optional()
-    .describe(`How long a drain may take. ${ms(defaults.drainTimeoutMs)}`),
+    .describe(`How long a drain may take, from the end of \`drainDelay\` on. ${ms(defaults.drainTimeoutMs)}`),
   maxBuffered: size({ min: 65_536, max: maxHeld })
     .optional()
     .describe(

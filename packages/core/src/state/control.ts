@@ -18,8 +18,8 @@ export interface GateState {
 export interface StateControl {
   /** Makes room for what the configuration names. Throws a `CapacityError` when there is none. */
   prepare(config: Config): void
-  /** The limits of the configuration hold from now on. What it does not name stays until it is swept. */
-  publish(config: Config): void
+  /** The configuration of that number holds from now on. What it does not name stays until it is swept. */
+  publish(config: Config, number: number): void
   /** Forgets what the newest configuration does not name and nobody uses. Called when no older one lives any more. */
   sweep(): void
   /** Changes one gate's limits until the next configuration is published. False: there is no such gate. */

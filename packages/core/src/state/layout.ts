@@ -100,8 +100,6 @@ export const threadWord = {
   timers: 18,
   connections: 19,
   bufferedKiB: 20,
-  /** Number of the newest configuration that it works by. */
-  generation: 21,
 } as const
 export const threadWords = 32
 
@@ -117,6 +115,8 @@ const roundUp = (value: number, to: number): number => Math.ceil(value / to) * t
 /** Where each region begins, and how long its records are. */
 export interface Layout {
   readonly capacity: Capacity
+  /** One word: the number of the newest configuration that holds. */
+  readonly published: number
   readonly gates: number
   readonly gateWords: number
   readonly endpoints: number
@@ -145,6 +145,7 @@ export function layOut(capacity: Capacity): Layout {
   }
   return {
     capacity,
+    published: region(1),
     threads: region(holders * threadWords),
     gates: region(capacity.gates * gateWords),
     gateWords,

@@ -14,6 +14,7 @@ const ownCount = (): ThreadCount => new ThreadCount(new Int32Array(1), 0)
 export class LocalStore implements StateStore, StateControl {
   readonly thread = 0
   readonly threads = 1
+  published = 0
   readonly allConnections = ownCount()
   readonly bufferedKiB = ownCount()
   readonly exchanges = ownCount()
@@ -51,7 +52,8 @@ export class LocalStore implements StateStore, StateControl {
 
   prepare(): void {}
 
-  publish(config: Config): void {
+  publish(config: Config, number: number): void {
+    this.published = number
     const identities = identitiesOf(config)
     this.#identities = identities
     for (const [id, { limits }] of identities.gates) this.#gates.get(id)?.setLimits(limits)

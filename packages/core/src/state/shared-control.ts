@@ -66,7 +66,7 @@ export class SharedControl implements StateControl {
     this.#gates.assign(id, (record) => this.#makeGate(record, limits))
   }
 
-  publish(config: Config): void {
+  publish(config: Config, number: number): void {
     const identities = identitiesOf(config)
     this.#identities = identities
     for (const [id, { limits, abandonedMs }] of identities.gates) {
@@ -75,6 +75,7 @@ export class SharedControl implements StateControl {
       this.memory.words[this.memory.gatePlace(record) + gateWord.abandonedMs] = Math.min(abandonedMs, unlimited)
     }
     for (const [id, { limits }] of identities.endpoints) this.endpointCells(id)!.setLimits(limits)
+    this.memory.published = number
     this.#askAll(mail.admit)
   }
 

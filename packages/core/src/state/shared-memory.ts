@@ -35,6 +35,15 @@ export class SharedMemory {
     return new SharedMemory(handle)
   }
 
+  /** The number of the newest configuration that holds. */
+  get published(): number {
+    return Atomics.load(this.words, this.layout.published)
+  }
+
+  set published(number: number) {
+    Atomics.store(this.words, this.layout.published, number)
+  }
+
   /** Where a word of a thread lies. */
   threadPlace(thread: number, word: keyof typeof threadWord): number {
     return this.layout.threads + thread * threadWords + threadWord[word]

@@ -57,6 +57,16 @@ export class SharedStore implements StateStore {
     this.#granted = memory.threadPlace(thread, 'granted')
   }
 
+  get published(): number {
+    return this.#memory.published
+  }
+
+  /** Says that this thread lives, and how many timers it has armed. */
+  beat(timers: number): void {
+    this.words[this.#memory.threadPlace(this.thread, 'timers')] = timers
+    Atomics.store(this.words, this.#memory.threadPlace(this.thread, 'heartbeat'), this.now())
+  }
+
   /** Begins to hear of the other threads. */
   open(): void {
     this.mailbox.open((what) => this.#read(what))

@@ -12,6 +12,8 @@ export interface StateStore {
   /** This thread's number, from 0. */
   readonly thread: number
   readonly threads: number
+  /** The number of the newest configuration that holds. */
+  readonly published: number
   /** Connections of all listeners. */
   readonly allConnections: ThreadCount
   /** Bytes held for others, in KiB. */

@@ -1,21 +1,27 @@
+import type { MinRate } from '../config/config.ts'
 import type { Runtime } from '../runtime.ts'
+import { RateWatch } from './rate-watch.ts'
 import { type Expirable, Timer } from './wheel.ts'
 
-/** How long a tunnel may stand still, in milliseconds. */
+/** How long a tunnel may stand still, in milliseconds, and how slow its client may be. */
 export interface TunnelTimeouts {
   /** Without a byte either way. */
   readonly idleMs: number
   /** Without progress in sending to a client that does not keep up. */
   readonly sendMs: number
+  /** In taking what waits for it; a tunnel in which nothing waits may be as slow as it likes. */
+  readonly minRate: MinRate
 }
 
 /** The tunnel that is watched. */
 export interface WatchedTunnel {
   /** Bytes that the client has not taken yet. */
   readonly unsentBytes: number
+  /** Bytes that it has taken. */
+  readonly takenBytes: number
   /** Nothing has passed for too long. */
   idled(): void
-  /** The client takes nothing. */
+  /** The client takes nothing, or too little. */
   stuck(): void
   fault(fault: unknown): void
 }
@@ -26,6 +32,7 @@ export class TunnelWatch implements Expirable {
   readonly #timeouts: TunnelTimeouts
   readonly #idle: Timer
   readonly #send: Timer
+  readonly #rate: RateWatch
   #unsentBytes = 0
 
   constructor(runtime: Runtime, timeouts: TunnelTimeouts, tunnel: WatchedTunnel) {
@@ -33,6 +40,13 @@ export class TunnelWatch implements Expirable {
     this.#timeouts = timeouts
     this.#idle = new Timer(this, runtime.wheelFor(timeouts.idleMs))
     this.#send = new Timer(this, runtime.wheelFor(timeouts.sendMs))
+    this.#rate = new RateWatch(runtime, timeouts.minRate, {
+      get movedBytes() {
+        return tunnel.takenBytes
+      },
+      tooSlow: () => tunnel.stuck(),
+      fault: (fault) => tunnel.fault(fault),
+    })
     this.#idle.arm(timeouts.idleMs)
   }
 
@@ -45,17 +59,20 @@ export class TunnelWatch implements Expirable {
   congested(): void {
     this.#unsentBytes = this.#tunnel.unsentBytes
     this.#send.arm(this.#timeouts.sendMs)
+    this.#rate.begin()
   }
 
   /** The client has taken everything. */
   drained(): void {
     this.#send.disarm()
+    this.#rate.end()
     this.passed()
   }
 
   end(): void {
     this.#idle.disarm()
     this.#send.disarm()
+    this.#rate.end()
   }
 
   expired(timer: Timer): void {

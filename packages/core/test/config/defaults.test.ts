@@ -12,6 +12,9 @@ describe('defaults', () => {
     })
     const none = { host: undefined, path: undefined, methods: undefined, headers: undefined }
     expect(config).to.deep.equal({
+      threads: undefined,
+      maxWaiting: 65_536,
+      drainDelayMs: 0,
       drainTimeoutMs: 30_000,
       maxBufferedBytes: 268_435_456,
       admin: undefined,

@@ -70,6 +70,8 @@ describe('jsonSchema', () => {
     const upstream = config!.upstreams[0]!
     const active = defaults.upstream.activeHealth
     const held: Readonly<Record<string, unknown>> = {
+      maxWaiting: config!.maxWaiting,
+      drainDelay: config!.drainDelayMs,
       drainTimeout: config!.drainTimeoutMs,
       maxBuffered: config!.maxBufferedBytes,
       'log.level': config!.log.level,
@@ -91,6 +93,8 @@ describe('jsonSchema', () => {
       'listeners.*.routes.*.respond.status': 200,
       'listeners.*.routes.*.redirect.status': 302,
       'gates.*.timeout': 5_000,
+      'gates.*.dryRun': false,
+      'gates.*.abandoned': 'reset',
       'upstreams.*.balance': upstream.balance,
       'upstreams.*.endpoints.*.weight': upstream.endpoints[0]!.weight,
       'upstreams.*.pool.maxIdle': upstream.pool.maxIdle,
@@ -116,7 +120,7 @@ describe('jsonSchema', () => {
     }
     // Sentences, not values: what holds is told in words there.
     const inWords =
-      /^(?:none|empty|no limit|nobody|standard output|in the clear|those of Node|the \w.*|2 × limit.*|300s for HTTP.*)$/
+      /^(?:none|empty|no limit|nobody|standard output|in the clear|those of Node|the \w.*|2 × limit.*|300s for HTTP.*|auto for the command.*)$/
     const seen = new Set<string>()
     for (const [key, { description = '' }] of keys) {
       const [, told] = /Default: (.*)\.$/s.exec(description) ?? []

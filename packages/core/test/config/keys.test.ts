@@ -50,6 +50,17 @@ function gateKeys(key: string, at: string): Key[] {
 
 const keys: readonly Key[] = [
   { key: '$schema', good: './schema.json', at: 'drainTimeoutMs', becomes: 30_000, bad: 5, says: '`5` is not text.' },
+  { key: 'threads', at: 'threads', good: 2, becomes: 2, bad: 65, says: 'must be 64 or less' },
+  {
+    key: 'threads',
+    at: 'threads',
+    good: 'auto',
+    becomes: 'auto',
+    bad: 'all',
+    says: 'is not one of the values allowed here',
+  },
+  { key: 'maxWaiting', at: 'maxWaiting', good: 100, becomes: 100, bad: 5, says: '64' },
+  { key: 'drainDelay', at: 'drainDelayMs', good: '5s', becomes: 5_000, bad: 'off', says: 'cannot be `off`' },
   { key: 'drainTimeout', at: 'drainTimeoutMs', ...duration },
   { key: 'drainTimeout', at: 'drainTimeoutMs', ...off },
   { key: 'drainTimeout', at: 'drainTimeoutMs', good: '0s', becomes: 0, bad: '-1s', says: '`-1s` is not a duration.' },

@@ -1,4 +1,4 @@
-import { Proxy } from '../proxy.ts'
+import { checkCertificates } from '../certificates.ts'
 import { StartError } from '../start-error.ts'
 import { defaultFile, describeStartError, loadFile } from './load.ts'
 
@@ -8,7 +8,7 @@ export function check(file = defaultFile): 0 {
   const { listeners, upstreams, gates } = loaded.config
   try {
     // Nothing is bound; but certificates are read, and must fit their keys.
-    void new Proxy(loaded.config)
+    checkCertificates(loaded.config)
   } catch (error) {
     if (!(error instanceof StartError)) throw error
     throw new StartError(describeStartError(error, loaded.placeOf), 2)

@@ -1,6 +1,6 @@
 import { type BindAddress, type ListenerConfig, formatAddress, formatDuration } from '@sluice/core'
-import { Logs } from '../log/logs.ts'
-import { Proxy } from '../proxy.ts'
+import type { Logs } from '../log/logs.ts'
+import { openLogs, Proxy, type ProxyLogs } from '../proxy.ts'
 import { onSignals } from '../signals.ts'
 import { StartError } from '../start-error.ts'
 import { describeStartError, type Loaded } from './load.ts'
@@ -24,15 +24,15 @@ export interface ServeOptions {
  * 1 itself. Throws a `StartError`, with the place of the key that it is about, when it cannot start.
  */
 export async function serve({ config, placeOf }: Loaded, options: ServeOptions): Promise<0> {
-  let logs: Logs | undefined
+  let logs: ProxyLogs | undefined
   try {
-    logs = new Logs(config.log)
-    return await new Service(new Proxy(config, { logs }), logs, options).run()
+    logs = openLogs(config)
+    return await new Service(new Proxy(config, { logs, defaultThreads: 'auto' }), logs.logs, options).run()
   } catch (error) {
     if (!(error instanceof StartError)) throw error
     throw new StartError(describeStartError(error, placeOf), error.exitCode)
   } finally {
-    await logs?.close()
+    await logs?.logs.close()
   }
 }
 
@@ -99,7 +99,7 @@ class Service {
     log.info(`draining, ${formatDuration(drainTimeoutMs)} at most: ${stillOpen(proxy)}`)
     const timer = setInterval(() => log.info(`still draining: ${stillOpen(proxy)}`), stillOpenEveryMs)
     const deadline = setTimeout(() => {
-      if (proxy.runtime.exchanges > 0) log.warn(`the drain's deadline has passed; cut: ${stillOpen(proxy)}`)
+      if (proxy.stats().exchanges > 0) log.warn(`the drain's deadline has passed; cut: ${stillOpen(proxy)}`)
     }, drainTimeoutMs)
     void proxy.drain().finally(() => {
       clearInterval(timer)
@@ -127,8 +127,8 @@ function urlOf({ protocol, tls }: ListenerConfig, address: BindAddress): string 
 
 /** What is under way, in words. */
 function stillOpen(proxy: Proxy): string {
-  const { exchanges } = proxy.runtime
-  const connections = proxy.listeners.filter((listener) => listener.connections > 0)
+  const { exchanges, listeners } = proxy.stats()
+  const connections = listeners.filter((listener) => listener.connections > 0)
   if (exchanges === 0 && connections.length === 0) return 'nothing is open'
   const open = connections.map((listener) => `${listener.connections} on ${listener.name}`).join(', ')
   return `${exchanges} under way; connections open: ${open === '' ? 'none' : open}`

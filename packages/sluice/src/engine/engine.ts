@@ -1,0 +1,286 @@
+import {
+  type BindAddress,
+  type ClientTable,
+  type Config,
+  ExchangeMetrics,
+  families,
+  formatAddress,
+  Generation,
+  type HeldBytes,
+  type ListenerConfig,
+  type MetricsBlock,
+  Runtime,
+  type StateStore,
+} from '@sluice/core'
+import { HttpListener, type HttpListenerOptions, httpProbe, httpRoute } from '@sluice/http'
+import { TcpListener, type TcpListenerOptions, tcpProbe } from '@sluice/tcp'
+import { webSocketUpgrade } from '@sluice/websocket'
+import { Acceptor } from '@sluice/wire'
+import { acceptTls, connectTls } from '../certificates.ts'
+import type { Logs } from '../log/logs.ts'
+import { removeStaleSocket } from '../stale-socket.ts'
+import { bindsOf } from './binds.ts'
+import { bindError } from './bind-error.ts'
+import type { DataPlane, NextConfig, PlaneFacts } from './data-plane.ts'
+import { type ExchangeRecord, ExchangeRecorder } from './exchange-record.ts'
+
+/** What an engine is made from. */
+export interface EngineParts {
+  /** Default: one of this thread alone. */
+  readonly store?: StateStore
+  readonly metrics: MetricsBlock
+  readonly logs?: Logs | undefined
+  /** Hears of bugs of ours; each has cost one unit. */
+  readonly faulted: (fault: unknown) => void
+  readonly onExchange?: ((record: ExchangeRecord) => void) | undefined
+  /** Whether endpoints are probed from here. */
+  readonly probing: boolean
+  /** Whether other threads bind the same addresses. */
+  readonly reusePort: boolean
+  /** What `Via` calls this proxy. */
+  readonly pseudonym: string
+  /** Connections of all listeners of all threads. */
+  readonly maxAllConnections: number
+  /** Connections of each client, over all threads. */
+  readonly clients: ClientTable
+  /** What is held in memory, over all threads. */
+  readonly held: HeldBytes
+}
+
+type ProtocolListener = HttpListener | TcpListener
+
+/** Everything that one configuration is made of in this thread, until it holds. */
+interface Prepared {
+  readonly next: NextConfig
+  readonly generation: Generation
+  readonly listeners: readonly PreparedListener[]
+}
+
+type PreparedListener = { readonly config: ListenerConfig } & (
+  | { readonly tcp: TcpListenerOptions; readonly http?: never }
+  | { readonly http: HttpListenerOptions; readonly tcp?: never }
+)
+
+/** The data plane of one thread: listeners with their exchanges, gates, upstreams and pools. */
+export class Engine implements DataPlane {
+  readonly runtime: Runtime
+  readonly #parts: EngineParts
+  readonly #acceptors = new Map<string, Acceptor>()
+  readonly #bound = new Map<string, BindAddress>()
+  readonly #listeners = new Map<string, ProtocolListener>()
+  /** Those that the configuration has no more and that still serve somebody. */
+  readonly #leaving = new Set<ProtocolListener>()
+  #prepared: Prepared | undefined
+  #current: Prepared | undefined
+  /** Addresses that are being given up. */
+  readonly #closing = new Set<Promise<void>>()
+  /** Configurations that units still go by. */
+  #older: Prepared[] = []
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts
+    const { metrics, logs, store } = parts
+    const internalErrors = metrics.place(families.internalErrors)
+    this.runtime = new Runtime({
+      ...(store === undefined ? {} : { store }),
+      faulted: (fault) => {
+        metrics.add(internalErrors, 1)
+        parts.faulted(fault)
+      },
+    })
+    this.runtime.onPublished = () => this.#adopt()
+    this.runtime.accountTo(new ExchangeMetrics(metrics))
+    if (logs?.access !== undefined) this.runtime.accountTo(logs.access)
+    if (parts.onExchange !== undefined) this.runtime.accountTo(new ExchangeRecorder(parts.onExchange))
+  }
+
+  /** The configuration that holds. */
+  get generation(): Generation | undefined {
+    return this.#current?.generation
+  }
+
+  async prepare(next: NextConfig): Promise<void> {
+    const generation = new Generation(
+      next.config,
+      this.runtime,
+      {
+        metrics: this.#parts.metrics,
+        probes: this.#parts.probing ? { http: httpProbe, tcp: tcpProbe } : undefined,
+        tlsOf: connectTls,
+      },
+      this.#current?.generation,
+    )
+    try {
+      const listeners = next.config.listeners.map((config) => this.#prepareListener(config, generation))
+      await generation.ready()
+      this.#prepared = { next, generation, listeners }
+    } catch (error) {
+      generation.discard()
+      throw error
+    }
+  }
+
+  async adopt(): Promise<void> {
+    this.#adopt()
+  }
+
+  async discard(): Promise<void> {
+    this.#prepared?.generation.discard()
+    this.#prepared = undefined
+  }
+
+  async bind(): Promise<ReadonlyMap<string, BindAddress>> {
+    // One of them may be in the way of a new one, such as that of all hosts.
+    await Promise.all(this.#closing)
+    const { config, binds } = this.#current!.next
+    for (const listener of config.listeners) {
+      for (const { key } of bindsOf(listener)) {
+        const address = binds.get(key)
+        if (address !== undefined && !this.#bound.has(key)) await this.#bindOne(listener, key, address)
+      }
+    }
+    return this.#bound
+  }
+
+  async #bindOne({ name, backlog }: ListenerConfig, key: string, address: BindAddress): Promise<void> {
+    const acceptor = new Acceptor(this.#listeners.get(name)!.target(address))
+    this.#acceptors.set(key, acceptor)
+    try {
+      await removeStaleSocket(address)
+      const reusePort = this.#parts.reusePort && !('path' in address)
+      this.#bound.set(key, await acceptor.listen(address, { backlog, reusePort }))
+    } catch (error) {
+      this.#acceptors.delete(key)
+      throw bindError(name, address, error)
+    }
+  }
+
+  async stopAccepting(): Promise<void> {
+    const acceptors = [...this.#acceptors.values()]
+    this.#acceptors.clear()
+    this.#bound.clear()
+    await Promise.all(acceptors.map((acceptor) => acceptor.close()))
+  }
+
+  async drain(): Promise<void> {
+    for (const listener of this.#listeners.values()) listener.drain()
+    this.#current?.generation.close('idle')
+  }
+
+  async cut(): Promise<void> {
+    for (const acceptor of this.#acceptors.values()) acceptor.destroy()
+    for (const listener of [...this.#listeners.values(), ...this.#leaving]) listener.close()
+  }
+
+  async end(): Promise<void> {
+    await this.discard()
+    for (const { generation } of [...this.#older, ...this.#inForce]) generation.close('all')
+    this.runtime.stop()
+  }
+
+  get facts(): PlaneFacts {
+    const endpoints = new Map(
+      [...(this.generation?.upstreams.values() ?? [])].flatMap(({ endpoints }) =>
+        endpoints.map(({ config, addresses, health }) => [
+          config.id,
+          { addresses: addresses.map((address) => formatAddress(address)), lastFailure: health.lastFailure },
+        ]),
+      ),
+    )
+    this.#forgetOlder()
+    return { endpoints, generations: [...this.#older, ...this.#inForce].map(({ next }) => next.number) }
+  }
+
+  get #inForce(): Prepared[] {
+    return this.#current === undefined ? [] : [this.#current]
+  }
+
+  #adopt(): void {
+    const prepared = this.#prepared
+    if (prepared === undefined) return
+    this.#prepared = undefined
+    this.#forgetOlder()
+    if (this.#current !== undefined) this.#older.push(this.#current)
+    this.#current = prepared
+    this.runtime.generation = prepared.next.number
+    this.#parts.held.maxBytes = prepared.next.config.maxBufferedBytes
+    prepared.generation.adopt()
+    const gone = new Set(this.#listeners.keys())
+    for (const listener of prepared.listeners) {
+      this.#configure(listener)
+      gone.delete(listener.config.name)
+    }
+    this.#retarget(prepared.next.config)
+    for (const name of gone) this.#dismiss(name)
+  }
+
+  /** Gives a listener its new settings; one that is new, or speaks something else from now on, is made. */
+  #configure(prepared: PreparedListener): void {
+    const { name } = prepared.config
+    const known = this.#listeners.get(name)
+    if (prepared.tcp !== undefined && known instanceof TcpListener) known.configure(prepared.tcp)
+    else if (prepared.http !== undefined && known instanceof HttpListener) known.configure(prepared.http)
+    else {
+      if (known !== undefined) this.#dismiss(name)
+      this.#listeners.set(name, this.#makeListener(prepared))
+    }
+  }
+
+  /** Bound addresses go to whichever listener has them now; those that nobody has are given up. */
+  #retarget({ listeners }: Config): void {
+    const gone = new Map(this.#acceptors)
+    for (const { listener, key, bind } of listeners.flatMap(bindsOf)) {
+      const acceptor = this.#acceptors.get(key)
+      if (acceptor === undefined) continue
+      acceptor.target = this.#listeners.get(listener)!.target(bind)
+      gone.delete(key)
+    }
+    for (const [key, acceptor] of gone) {
+      this.#acceptors.delete(key)
+      this.#bound.delete(key)
+      const closing = acceptor.close().then(() => void this.#closing.delete(closing))
+      this.#closing.add(closing)
+    }
+  }
+
+  /** The configuration has it no more: what it serves, it serves to its end. */
+  #dismiss(name: string): void {
+    const listener = this.#listeners.get(name)!
+    this.#listeners.delete(name)
+    this.#leaving.add(listener)
+    listener.drain()
+  }
+
+  #forgetOlder(): void {
+    this.#older = this.#older.filter(({ generation }) => generation.exchanges > 0)
+    for (const listener of this.#leaving) if (listener.connections === 0) this.#leaving.delete(listener)
+  }
+
+  #prepareListener(config: ListenerConfig, generation: Generation): PreparedListener {
+    const tls = acceptTls(config)
+    const ways = config.routes.map((route) => generation.way(config, route))
+    if (config.protocol === 'tcp') {
+      const [route] = config.routes
+      return { config, tcp: { config, route: { id: route!.id, listener: config.name, ...ways[0]! }, tls } }
+    }
+    return {
+      config,
+      http: {
+        config,
+        routes: config.routes.map((route, i) => httpRoute(config.name, route, ways[i]!)),
+        tls,
+        upgrades: [webSocketUpgrade],
+        upgradesOnly: config.protocol === 'websocket',
+        logged: this.#parts.logs?.access !== undefined || this.#parts.onExchange !== undefined,
+        pseudonym: this.#parts.pseudonym,
+      },
+    }
+  }
+
+  #makeListener({ config, tcp, http }: PreparedListener): ProtocolListener {
+    const { metrics, maxAllConnections, clients, held } = this.#parts
+    const refusedPlace = metrics.place(families.connectionsRefused, { listener: config.name })
+    const parts = { maxAllConnections, clients, held, refused: () => metrics.add(refusedPlace, 1) }
+    return tcp === undefined ? new HttpListener(this.runtime, http, parts) : new TcpListener(this.runtime, tcp, parts)
+  }
+}

@@ -1,0 +1,172 @@
+import {
+  type BindAddress,
+  ClientTable,
+  type Config,
+  HeldBytes,
+  LocalStore,
+  type MetricsBlock,
+  type MetricsSum,
+  type StateControl,
+} from '@sluice/core'
+import { maxConnectionsOfProcess } from './descriptors.ts'
+import type { DataPlane } from './engine/data-plane.ts'
+import { Engine } from './engine/engine.ts'
+import type { ExchangeRecord } from './engine/exchange-record.ts'
+import type { ProxyLogs } from './proxy.ts'
+import type { ThreadStats } from './stats.ts'
+import { ThreadDied } from './threads/thread.ts'
+import { Threads, type ThreadsObserver } from './threads/threads.ts'
+
+/** The data planes of a proxy, in whichever threads they are. */
+export interface Planes {
+  /** Those that live. */
+  readonly all: readonly DataPlane[]
+  /** The one of the calling thread. */
+  readonly engine: Engine | undefined
+  readonly control: StateControl
+  readonly threads: readonly ThreadStats[]
+  /** Timers armed for units and their connections. */
+  readonly timers: number
+  readonly restarts: number
+  /** Whether several planes bind the same ports. */
+  readonly sharePorts: boolean
+  start(config: Config): void
+  /** Which of these addresses a plane binds. */
+  bindsOf(plane: DataPlane, binds: ReadonlyMap<string, BindAddress>): ReadonlyMap<string, BindAddress>
+  /** Whether that error says no more than that a plane has died. */
+  hasDied(error: unknown): boolean
+  end(withinMs: number): Promise<void>
+}
+
+/** What the planes need from their proxy. */
+export interface PlanesParts {
+  readonly config: Config
+  readonly metrics: MetricsSum
+  /** The figures of the calling thread. */
+  readonly own: MetricsBlock
+  readonly logs: ProxyLogs | undefined
+  readonly pseudonym: string
+  readonly onExchange: ((record: ExchangeRecord) => void) | undefined
+  readonly observer: ThreadsObserver
+}
+
+/** `threads` data planes in threads of their own, or for 0 one in the calling thread. */
+export function planesFor(threads: number, parts: PlanesParts): Planes {
+  return threads === 0 ? new OwnPlane(parts) : new ThreadPlanes(threads, parts)
+}
+
+/** The one data plane of the calling thread. */
+class OwnPlane implements Planes {
+  readonly control: LocalStore
+  readonly all: readonly DataPlane[]
+  readonly sharePorts = false
+  readonly restarts = 0
+  readonly engine: Engine
+
+  constructor({ own, logs, pseudonym, onExchange, observer }: PlanesParts) {
+    const store = new LocalStore(() => performance.now())
+    this.control = store
+    this.engine = new Engine({
+      store,
+      metrics: own,
+      logs: logs?.logs,
+      faulted: (fault) => observer.fault(fault),
+      onExchange,
+      probing: true,
+      reusePort: false,
+      pseudonym,
+      maxAllConnections: maxConnectionsOfProcess(),
+      clients: new ClientTable(ClientTable.create(1), 0),
+      held: new HeldBytes(store.bufferedKiB, Infinity),
+    })
+    this.all = [this.engine]
+  }
+
+  get threads(): readonly ThreadStats[] {
+    const { store } = this.engine.runtime
+    const { generations } = this.engine.facts
+    return [{ thread: 0, connections: store.allConnections.total, exchanges: store.exchanges.total, generations }]
+  }
+
+  get timers(): number {
+    return this.engine.runtime.fine.count + this.engine.runtime.coarse.count
+  }
+
+  start(): void {}
+
+  bindsOf(_plane: DataPlane, binds: ReadonlyMap<string, BindAddress>): ReadonlyMap<string, BindAddress> {
+    return binds
+  }
+
+  hasDied(): boolean {
+    return false
+  }
+
+  async end(): Promise<void> {
+    await this.engine.end()
+  }
+}
+
+/** Data planes in threads of their own. */
+class ThreadPlanes implements Planes {
+  readonly engine = undefined
+  readonly #threads: Threads
+  readonly #count: number
+
+  constructor(count: number, parts: PlanesParts) {
+    this.#count = count
+    this.#threads = new Threads({
+      count,
+      config: parts.config,
+      metrics: parts.metrics,
+      collector: parts.logs?.collector,
+      pseudonym: parts.pseudonym,
+      maxAllConnections: maxConnectionsOfProcess(),
+      onExchange: parts.onExchange,
+      observer: parts.observer,
+    })
+  }
+
+  get control(): StateControl {
+    return this.#threads.control
+  }
+
+  get all(): readonly DataPlane[] {
+    return this.#threads.living
+  }
+
+  get threads(): readonly ThreadStats[] {
+    return this.#threads.stats
+  }
+
+  get timers(): number {
+    return this.#threads.timers
+  }
+
+  get restarts(): number {
+    return this.#threads.restarts
+  }
+
+  get sharePorts(): boolean {
+    return this.#count > 1
+  }
+
+  start(config: Config): void {
+    this.#threads.control.prepare(config)
+    this.#threads.start()
+  }
+
+  /** A unix socket cannot be shared: the first thread has it. */
+  bindsOf(plane: DataPlane, binds: ReadonlyMap<string, BindAddress>): ReadonlyMap<string, BindAddress> {
+    if (this.#threads.numberOf(plane) === 0) return binds
+    return new Map([...binds].filter(([, bind]) => !('path' in bind)))
+  }
+
+  hasDied(error: unknown): boolean {
+    return error instanceof ThreadDied
+  }
+
+  async end(withinMs: number): Promise<void> {
+    await this.#threads.end(withinMs)
+  }
+}
