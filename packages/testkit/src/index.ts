@@ -4,6 +4,21 @@ export { describeGateModel, type GateModelOptions, type GateModelReport, runGate
 export { type GateFixture, type GateStore, type Unit, unitMaker } from './gate-store.ts'
 export { type SharedGateModules, sharedGateStore } from './shared-gate-store.ts'
 export { type LocalGateModules, localGateStore } from './local-gate-store.ts'
+export {
+  GateEnd,
+  type GateEndOptions,
+  sharedConfig,
+  sharedGateIds,
+  type SharedModules,
+} from './gate-end.ts'
+export { Death, MortalMemory, seeThrough } from './mortal-memory.ts'
+export {
+  describeSharedGateModel,
+  runSharedGateModel,
+  type SharedGateModelOptions,
+  type SharedGateModelReport,
+} from './shared-gate-model.ts'
+export { type LayoutWords, SharedTruth, type SlotView } from './shared-truth.ts'
 export * from './raw/index.ts'
 export { type Scale, scale, scaled } from './scale.ts'
 export { SeededRandom } from './seeded-random.ts'
