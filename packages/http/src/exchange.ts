@@ -33,7 +33,7 @@ export class HttpExchange extends Exchange implements Head {
   protected readonly session: Http1Session
   /** Takes the request body: into memory first, over the connection once there is one. */
   readonly upload: BodyWriter
-  readonly #stored = new ByteStore()
+  readonly #stored: ByteStore
   /** Head of the request as it came; valid in the turn in which it came. */
   protected head!: RequestHead
   methodId: number = methodId.other
@@ -60,6 +60,7 @@ export class HttpExchange extends Exchange implements Head {
   constructor(session: Http1Session) {
     super(session.listener.runtime)
     this.session = session
+    this.#stored = new ByteStore(session.listener.held)
     this.upload = new BodyWriter(this.#stored)
   }
 
@@ -164,6 +165,10 @@ export class HttpExchange extends Exchange implements Head {
       return
     }
     this.route = route
+    if (route.upstream !== undefined && this.session.listener.held?.exceeded === true) {
+      this.fail(refusals.overloaded)
+      return
+    }
     // A body that fits the buffer is read before it takes a permit. Whoever waits for a 100 sends nothing before.
     const reading =
       !this.requestDone && !head.expectContinue && contentLength <= this.#maxStoredBytes && route.upstream !== undefined
@@ -264,6 +269,7 @@ export class HttpExchange extends Exchange implements Head {
       this.#outgoing ??= [this.#composeHead(0)]
       if (stored > 0) this.#outgoing.push(this.#stored.take())
     }
+    http1.link.account = this.session.listener.held
     this.upload.sink = http1.link
     http1.carry(this, this.#outgoing)
     this.session.forwarding()

@@ -1,4 +1,11 @@
-import type { BindAddress, Listener, ListenerParts, Runtime } from '@sluice/core'
+import {
+  ClientAdmission,
+  type BindAddress,
+  type HeldBytes,
+  type Listener,
+  type ListenerParts,
+  type Runtime,
+} from '@sluice/core'
 import type { AcceptTarget, Link, LinkHandler } from '@sluice/wire'
 import type { HttpListenerOptions } from './options.ts'
 import { Http1Session } from './session.ts'
@@ -8,15 +15,18 @@ import { HttpSettings } from './settings.ts'
 export class HttpListener implements Listener {
   readonly runtime: Runtime
   readonly #parts: ListenerParts
+  readonly #admission: ClientAdmission
   #settings: HttpSettings
   #draining = false
   #closed = false
-  readonly #sessions = new Set<Http1Session>()
+  /** With the ticket of each one's client. */
+  readonly #sessions = new Map<Http1Session, number>()
 
   constructor(runtime: Runtime, options: HttpListenerOptions, parts: ListenerParts) {
     this.runtime = runtime
     this.#settings = new HttpSettings(runtime, options)
     this.#parts = parts
+    this.#admission = new ClientAdmission(runtime, options.config, parts)
   }
 
   get name(): string {
@@ -26,6 +36,11 @@ export class HttpListener implements Listener {
   /** What the next request goes by. */
   get settings(): HttpSettings {
     return this.#settings
+  }
+
+  /** What is held in memory, over all threads; undefined when nobody counts. */
+  get held(): HeldBytes | undefined {
+    return this.#parts.held
   }
 
   get draining(): boolean {
@@ -39,6 +54,7 @@ export class HttpListener implements Listener {
   /** Goes by other options: each connection from its next request on, what is under way keeps what it began with. */
   configure(options: HttpListenerOptions): void {
     this.#settings = new HttpSettings(this.runtime, options)
+    this.#admission.configure(options.config)
   }
 
   /** What becomes of connections to one of its addresses: they come here. */
@@ -49,31 +65,36 @@ export class HttpListener implements Listener {
       get tls() {
         return settings().options.tls
       },
-      accept: (link) => this.#accept(link, local),
+      admit: (peer) => this.#admission.admit(peer),
+      accept: (link, ticket) => this.#accept(link, ticket, local),
+      leave: (ticket) => this.#admission.leave(ticket),
       refused: () => this.#parts.refused(),
     }
   }
 
-  #accept(link: Link, local: boolean): LinkHandler {
+  #accept(link: Link, ticket: number, local: boolean): LinkHandler {
     const session = new Http1Session(this, link, local)
-    this.#sessions.add(session)
+    this.#sessions.set(session, ticket)
     if (this.#closed) link.destroy()
     return session
   }
 
   /** A session's socket is closed. */
   gone(session: Http1Session): void {
+    const ticket = this.#sessions.get(session)
+    if (ticket === undefined) return
     this.#sessions.delete(session)
+    this.#admission.leave(ticket)
   }
 
   drain(): void {
     this.#draining = true
-    for (const session of this.#sessions) session.drain()
+    for (const session of this.#sessions.keys()) session.drain()
   }
 
   close(): void {
     this.#draining = true
     this.#closed = true
-    for (const session of this.#sessions) session.close()
+    for (const session of this.#sessions.keys()) session.close()
   }
 }

@@ -15,6 +15,7 @@ import {
 import { type Answer, composeAnswer } from './answer.ts'
 import { BodyReader } from './body-reader.ts'
 import { BodyWriter } from './body-writer.ts'
+import { ClientPace, type PacedClient } from './client-pace.ts'
 import { requestError } from './errors.ts'
 import { HttpExchange } from './exchange.ts'
 import type { BodyReceiver } from './half.ts'
@@ -55,7 +56,7 @@ export interface SessionTunnel {
 }
 
 /** One client connection that speaks HTTP/1.1: the downstream half of one exchange after another. */
-export class Http1Session implements LinkHandler, Expirable {
+export class Http1Session implements LinkHandler, Expirable, PacedClient {
   readonly link: Link
   readonly listener: HttpListener
   /** What the present request goes by; the latest when the next one comes. */
@@ -72,7 +73,8 @@ export class Http1Session implements LinkHandler, Expirable {
   readonly #timer: Timer
   readonly #reader = new BodyReader()
   /** A head that is not complete yet, or requests that came while another one is served. */
-  readonly #held = new ByteStore()
+  readonly #held: ByteStore
+  readonly #pace: ClientPace
   #exchange: HttpExchange
   #state: SessionState = 'head'
   /** Whether the loop over received bytes is running: then whoever settles need not start it. */
@@ -96,6 +98,9 @@ export class Http1Session implements LinkHandler, Expirable {
   constructor(listener: HttpListener, link: Link, local: boolean) {
     this.listener = listener
     this.link = link
+    link.account = listener.held
+    this.#held = new ByteStore(listener.held)
+    this.#pace = new ClientPace(listener.runtime, this)
     this.peer = link.remoteAddress
     this.#local = local
     this.settings = listener.settings
@@ -221,6 +226,11 @@ export class Http1Session implements LinkHandler, Expirable {
   #readBody(bytes: Buffer, start: number, end: number): number {
     const exchange = this.#exchange
     const dropping = this.#state === 'dropping'
+    if (this.#expectsContinue) {
+      // It does not wait any more.
+      this.#expectsContinue = false
+      this.#watchUpload()
+    }
     this.#timer.arm(this.settings.timeouts.bodyMs)
     const at = this.#reader.read(bytes, start, end, dropping ? dropper : exchange.upload)
     if (at < 0) {
@@ -235,6 +245,7 @@ export class Http1Session implements LinkHandler, Expirable {
     }
     if (this.#reader.done) {
       this.#state = 'response'
+      this.#pace.uploadStopped()
       exchange.requestEnd()
     } else {
       exchange.requestProgress()
@@ -247,6 +258,7 @@ export class Http1Session implements LinkHandler, Expirable {
 
   #pause(reason: number): void {
     if (this.#pauses === 0) this.link.pause()
+    this.#pace.uploadStopped()
     this.#pauses |= reason
   }
 
@@ -256,6 +268,13 @@ export class Http1Session implements LinkHandler, Expirable {
     if (this.#pauses !== 0) return
     if (this.#state === 'body') this.#timer.arm(this.settings.timeouts.bodyMs)
     this.link.resume()
+    this.#watchUpload()
+  }
+
+  /** While a request is on its way up and not complete, it is for its client to send. */
+  #watchUpload(): void {
+    if (this.#state !== 'body' || this.#pauses !== 0 || this.#expectsContinue) return
+    if (this.#exchange.state === 'forwarding') this.#pace.uploading(this.settings.options.config.minRate)
   }
 
   /** The connection to the upstream takes, or does not take, more of the request's body at the moment. */
@@ -267,18 +286,25 @@ export class Http1Session implements LinkHandler, Expirable {
   /** What was stored is on its way. */
   forwarding(): void {
     this.#unpause(pausedFor.store)
+    this.#watchUpload()
     // The answers before this one may not have been taken yet.
-    if (this.link.congested) this.#exchange.downloadCongested(true)
+    if (this.link.congested) this.#downloadCongested()
   }
 
   onCongested(): void {
     this.#unsent = this.link.unsentBytes
     this.#timer.arm(this.settings.timeouts.sendMs)
     if (this.#state === 'head') this.#state = 'flushing'
+    this.#downloadCongested()
+  }
+
+  #downloadCongested(): void {
+    if (this.#exchange.state === 'forwarding') this.#pace.downloading(this.settings.options.config.minRate)
     this.#exchange.downloadCongested(true)
   }
 
   onDrain(): void {
+    this.#pace.downloadStopped()
     if (this.#state === 'flushing') {
       this.#nextRequest()
       return
@@ -295,7 +321,10 @@ export class Http1Session implements LinkHandler, Expirable {
   /** Passes on an interim response, to clients of HTTP/1.1 only (RFC 9110 §15.2). */
   sendInformational(head: ResponseHead): void {
     if (this.#minorVersion === 0) return
-    if (head.status === 100) this.#expectsContinue = false
+    if (head.status === 100) {
+      this.#expectsContinue = false
+      this.#watchUpload()
+    }
     const { out, length } = composeResponse(head, { kind: framingKind.none, connection: undefined, upgrade: false })
     this.link.write(out, 0, length)
   }
@@ -377,6 +406,7 @@ export class Http1Session implements LinkHandler, Expirable {
   /** The present exchange has settled: the next request may be served. */
   exchangeSettled(): void {
     const { endedAt } = this.#exchange
+    this.#pace.end()
     this.#exchange = this.#own
     if (this.#state === 'ended') return
     if (!this.#reader.done) {
@@ -423,6 +453,7 @@ export class Http1Session implements LinkHandler, Expirable {
     this.#state = 'ended'
     this.#held.clear()
     this.#timer.disarm()
+    this.#pace.end()
     lingeringClose(this.link, { sendMs: this.settings.timeouts.sendMs, closed: () => this.listener.gone(this) })
   }
 
@@ -436,6 +467,7 @@ export class Http1Session implements LinkHandler, Expirable {
     this.#tunnel = tunnel
     this.#state = 'ended'
     this.#timer.disarm()
+    this.#pace.end()
     return this.#held.length > 0 ? this.#held.take() : undefined
   }
 
@@ -488,8 +520,19 @@ export class Http1Session implements LinkHandler, Expirable {
   onClose(): void {
     this.#state = 'ended'
     this.#timer.disarm()
+    this.#pace.end()
+    this.#held.clear()
     this.#exchange.cancel(refusals.clientGone)
     this.listener.gone(this)
+  }
+
+  sendsTooSlowly(): void {
+    this.#closing = true
+    this.#exchange.fail(tooSlow)
+  }
+
+  takesTooSlowly(): void {
+    this.link.reset()
   }
 
   expired(): void {
@@ -515,8 +558,7 @@ export class Http1Session implements LinkHandler, Expirable {
         return
       case 'body':
         if (this.#pauses !== 0) return
-        this.#closing = true
-        this.#exchange.fail(tooSlow)
+        this.sendsTooSlowly()
         return
       case 'dropping':
         this.#endSession()

@@ -1,24 +1,22 @@
 import { answers } from '@sluice/core'
-import { describeListener, refusedByHttp } from '../../testkit/src/listener-contract.ts'
+import { describeListener, type ListenerStand, refusedByHttp } from '../../testkit/src/listener-contract.ts'
 import { HttpListener } from '../src/listener.ts'
-import { httpRoute } from '../src/options.ts'
+import { type HttpListenerOptions, httpRoute } from '../src/options.ts'
+
+const options = ({ generation, config }: ListenerStand): HttpListenerOptions => ({
+  config,
+  routes: config.routes.map((route) => httpRoute(config.name, route, generation.way(config, route))),
+  tls: undefined,
+  upgrades: [],
+  upgradesOnly: false,
+  logged: false,
+  pseudonym: 'contract',
+})
 
 describeListener('HttpListener', {
   protocol: 'http',
-  make: ({ runtime, generation, config }) =>
-    new HttpListener(
-      runtime,
-      {
-        config,
-        routes: config.routes.map((route) => httpRoute(config.name, route, generation.way(config, route))),
-        tls: undefined,
-        upgrades: [],
-        upgradesOnly: false,
-        logged: false,
-        pseudonym: 'contract',
-      },
-      { refused: () => {} },
-    ),
+  make: (stand) => new HttpListener(stand.runtime, options(stand), stand.parts),
+  configure: (listener, stand) => (listener as HttpListener).configure(options(stand)),
   opening: 'GET /unit HTTP/1.1\r\nHost: contract.example\r\n\r\n',
   agreement: 'HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\nbegun',
   agreed: /begun/,

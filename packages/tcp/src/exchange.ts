@@ -27,7 +27,7 @@ export class TcpExchange extends Exchange implements LinkHandler, TunnelOwner, W
   /** As they were when the connection came. */
   readonly #options: TcpListenerOptions
   readonly #link: Link
-  readonly #stored = new ByteStore()
+  readonly #stored: ByteStore
   #watch: TunnelWatch | undefined
   /** The client's FIN came while a connection was made. */
   #finished = false
@@ -39,6 +39,8 @@ export class TcpExchange extends Exchange implements LinkHandler, TunnelOwner, W
     this.#listener = listener
     this.#options = listener.options
     this.#link = link
+    link.account = listener.held
+    this.#stored = new ByteStore(listener.held)
     this.loggedClient = link.remoteAddress
   }
 
@@ -65,6 +67,11 @@ export class TcpExchange extends Exchange implements LinkHandler, TunnelOwner, W
 
   start(): void {
     this.open()
+    if (this.#listener.held?.exceeded === true) {
+      this.route = this.#options.route
+      this.fail(refusals.overloaded)
+      return
+    }
     this.begin(this.#options.route, this.startedAt)
   }
 
@@ -85,6 +92,7 @@ export class TcpExchange extends Exchange implements LinkHandler, TunnelOwner, W
   onDrain(): void {}
 
   onClose(): void {
+    this.#stored.clear()
     this.#countBytes()
     this.cancel(refusals.clientGone)
     this.#listener.gone(this)
@@ -100,13 +108,14 @@ export class TcpExchange extends Exchange implements LinkHandler, TunnelOwner, W
 
   protected forward(connection: Connection): void {
     const { link } = connection as TcpConnection
+    link.account = this.#listener.held
     this.#tunnel = new Tunnel(this.#link, link, this)
     if (this.#stored.length > 0) link.send(this.#stored.take())
     if (this.#finished) link.end()
-    const { timeouts } = this.#options.config
+    const { timeouts, minRate } = this.#options.config
     this.#watch = new TunnelWatch(
       this.runtime,
-      { idleMs: this.route!.upstream!.config.timeouts.idleMs ?? timeouts.idleMs, sendMs: timeouts.sendMs },
+      { idleMs: this.route!.upstream!.config.timeouts.idleMs ?? timeouts.idleMs, sendMs: timeouts.sendMs, minRate },
       this,
     )
   }
@@ -125,6 +134,10 @@ export class TcpExchange extends Exchange implements LinkHandler, TunnelOwner, W
 
   get unsentBytes(): number {
     return this.#link.unsentBytes
+  }
+
+  get takenBytes(): number {
+    return this.#link.takenBytes
   }
 
   idled(): void {
@@ -180,6 +193,7 @@ export class TcpExchange extends Exchange implements LinkHandler, TunnelOwner, W
   }
 
   protected settled(): void {
+    this.#stored.clear()
     this.#watch?.end()
   }
 }

@@ -1,4 +1,4 @@
-import type { Listener, ListenerParts, Runtime } from '@sluice/core'
+import { ClientAdmission, type HeldBytes, type Listener, type ListenerParts, type Runtime } from '@sluice/core'
 import type { AcceptTarget, Link, LinkHandler } from '@sluice/wire'
 import { TcpExchange } from './exchange.ts'
 import type { TcpListenerOptions } from './options.ts'
@@ -7,13 +7,16 @@ import type { TcpListenerOptions } from './options.ts'
 export class TcpListener implements Listener {
   readonly runtime: Runtime
   readonly #parts: ListenerParts
+  readonly #admission: ClientAdmission
   #options: TcpListenerOptions
-  readonly #exchanges = new Set<TcpExchange>()
+  /** With the ticket of each one's client. */
+  readonly #exchanges = new Map<TcpExchange, number>()
 
   constructor(runtime: Runtime, options: TcpListenerOptions, parts: ListenerParts) {
     this.runtime = runtime
     this.#options = options
     this.#parts = parts
+    this.#admission = new ClientAdmission(runtime, options.config, parts)
   }
 
   get name(): string {
@@ -24,6 +27,10 @@ export class TcpListener implements Listener {
     return this.#options
   }
 
+  get held(): HeldBytes | undefined {
+    return this.#parts.held
+  }
+
   get connections(): number {
     return this.#exchanges.size
   }
@@ -31,6 +38,7 @@ export class TcpListener implements Listener {
   /** Goes by other options, from the next connection on. */
   configure(options: TcpListenerOptions): void {
     this.#options = options
+    this.#admission.configure(options.config)
   }
 
   /** What becomes of connections to one of its addresses: they come here. */
@@ -40,14 +48,16 @@ export class TcpListener implements Listener {
       get tls() {
         return options().tls
       },
-      accept: (link) => this.#accept(link),
+      admit: (peer) => this.#admission.admit(peer),
+      accept: (link, ticket) => this.#accept(link, ticket),
+      leave: (ticket) => this.#admission.leave(ticket),
       refused: () => this.#parts.refused(),
     }
   }
 
-  #accept(link: Link): LinkHandler {
+  #accept(link: Link, ticket: number): LinkHandler {
     const exchange = new TcpExchange(this, link)
-    this.#exchanges.add(exchange)
+    this.#exchanges.set(exchange, ticket)
     link.handler = exchange
     exchange.start()
     return link.handler
@@ -55,13 +65,16 @@ export class TcpListener implements Listener {
 
   /** An exchange's client connection is closed. */
   gone(exchange: TcpExchange): void {
+    const ticket = this.#exchanges.get(exchange)
+    if (ticket === undefined) return
     this.#exchanges.delete(exchange)
+    this.#admission.leave(ticket)
   }
 
   /** Tunnels run on: only their peers know when they are done. */
   drain(): void {}
 
   close(): void {
-    for (const exchange of this.#exchanges) exchange.close()
+    for (const exchange of this.#exchanges.keys()) exchange.close()
   }
 }

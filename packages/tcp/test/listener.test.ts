@@ -1,19 +1,22 @@
 import { answers } from '@sluice/core'
 import { expect } from 'chai'
-import { describeListener } from '../../testkit/src/listener-contract.ts'
+import { describeListener, type ListenerStand } from '../../testkit/src/listener-contract.ts'
 import { TcpListener } from '../src/listener.ts'
+import type { TcpListenerOptions } from '../src/options.ts'
+
+const options = ({ generation, config }: ListenerStand): TcpListenerOptions => {
+  const [route] = config.routes
+  return {
+    config,
+    route: { id: route!.id, listener: config.name, ...generation.way(config, route!) },
+    tls: undefined,
+  }
+}
 
 describeListener('TcpListener', {
   protocol: 'tcp',
-  make: ({ runtime, generation, config }) => {
-    const [route] = config.routes
-    const way = generation.way(config, route!)
-    return new TcpListener(
-      runtime,
-      { config, route: { id: route!.id, listener: config.name, ...way }, tls: undefined },
-      { refused: () => {} },
-    )
-  },
+  make: (stand) => new TcpListener(stand.runtime, options(stand), stand.parts),
+  configure: (listener, stand) => (listener as TcpListener).configure(options(stand)),
   opening: 'hello\n',
   agreement: 'welcome\n',
   agreed: /welcome\n/,

@@ -1,10 +1,13 @@
 import {
   type BindAddress,
+  ClientTable,
   type ConfigInput,
   type ErrorCode,
   Generation,
+  HeldBytes,
   type Listener,
   type ListenerConfig,
+  type ListenerParts,
   MetricsBlock,
   parseConfigObject,
   type Probe,
@@ -26,12 +29,15 @@ export interface ListenerStand {
   readonly runtime: Runtime
   readonly generation: Generation
   readonly config: ListenerConfig
+  readonly parts: ListenerParts
 }
 
 /** A protocol's listener and its words, as far as the contract needs them. */
 export interface ListenerSubject {
   readonly protocol: 'http' | 'tcp' | 'websocket'
   make(stand: ListenerStand): AcceptingListener
+  /** Gives the listener other options. */
+  configure(listener: Listener, stand: ListenerStand): void
   /** What a client sends to begin a unit. */
   readonly opening: string
   /** What an upstream says to a unit that it takes; the unit runs on after it. */
@@ -60,10 +66,16 @@ class Stand {
   readonly acceptor: Acceptor
   readonly faults: unknown[] = []
   readonly reasons: string[] = []
+  readonly held: HeldBytes
+  /** Connections turned away. */
+  refused = 0
+  readonly #subject: ListenerSubject
+  readonly #config: ListenerConfig
+  readonly #parts: ListenerParts
   readonly #clients: RawClient[] = []
   #port = 0
 
-  private constructor(subject: ListenerSubject, input: ConfigInput) {
+  private constructor(subject: ListenerSubject, input: ConfigInput, changes: Partial<ListenerConfig>) {
     const parsed = parseConfigObject(input)
     if (parsed.errors !== undefined) throw new Error(parsed.errors.map(({ message }) => message).join('\n'))
     this.runtime = new Runtime({ faulted: (fault) => void this.faults.push(fault) })
@@ -74,12 +86,21 @@ class Stand {
       tlsOf: () => () => undefined,
     })
     const { runtime, generation } = this
-    this.listener = subject.make({ runtime, generation, config: parsed.config.listeners[0]! })
+    this.#subject = subject
+    this.#config = { ...parsed.config.listeners[0]!, ...changes }
+    this.held = new HeldBytes(runtime.store.bufferedKiB, 1_048_576)
+    const clients = new ClientTable(ClientTable.create(1, 64), 0)
+    this.#parts = { refused: () => void this.refused++, clients, held: this.held }
+    this.listener = subject.make({ runtime, generation, config: this.#config, parts: this.#parts })
     this.acceptor = new Acceptor(this.listener.target(bind))
   }
 
-  static async start(subject: ListenerSubject, endpoint: string): Promise<Stand> {
-    const stand = new Stand(subject, {
+  static async start(
+    subject: ListenerSubject,
+    endpoint: string,
+    changes: Partial<ListenerConfig> = {},
+  ): Promise<Stand> {
+    const input: ConfigInput = {
       listeners: {
         in: {
           bind: '127.0.0.1:0',
@@ -91,11 +112,19 @@ class Stand {
         },
       },
       upstreams: { up: { endpoints: [endpoint], retries: { max: 0 } } },
-    })
+    }
+    const stand = new Stand(subject, input, changes)
     await stand.generation.start()
     const bound = await stand.acceptor.listen(bind)
     stand.#port = 'port' in bound ? bound.port : 0
     return stand
+  }
+
+  /** Reloads with other options of the listener. */
+  configure(changes: Partial<ListenerConfig>): void {
+    const { runtime, generation } = this
+    const config = { ...this.#config, ...changes }
+    this.#subject.configure(this.listener, { runtime, generation, config, parts: this.#parts })
   }
 
   async client(): Promise<RawClient> {
@@ -124,6 +153,8 @@ class Stand {
     const { fine, coarse } = this.runtime
     await eventually(() => fine.count + coarse.count === 0, { what: 'no timer' })
     this.runtime.stop()
+    const { bufferedKiB, allConnections } = this.runtime.store
+    expect([bufferedKiB.total, allConnections.total], 'held bytes and connections').to.deep.equal([0, 0])
     expect(this.faults).to.deep.equal([])
   }
 }
@@ -140,10 +171,16 @@ export function describeListener(name: string, subject: ListenerSubject): void {
       await one.readSome()
       await one.write(agreement)
     }
-    const start = async (script: RawScript = agreeing): Promise<void> => {
+    const start = async (script: RawScript = agreeing, changes: Partial<ListenerConfig> = {}): Promise<void> => {
       upstream = await RawServer.start(script)
-      stand = await Stand.start(subject, `127.0.0.1:${upstream.port}`)
+      stand = await Stand.start(subject, `127.0.0.1:${upstream.port}`, changes)
     }
+    /** How the connection of one who may not come in ends; the reset may be there before its connect is noticed. */
+    const turnedAway = (): Promise<string> =>
+      stand.client().then(
+        (client) => client.ended,
+        (error: NodeJS.ErrnoException) => (error.code === 'ECONNRESET' ? 'rst' : String(error.code)),
+      )
     /** A client whose unit runs. */
     const running = async (): Promise<RawClient> => {
       const client = await stand.client()
@@ -270,6 +307,85 @@ export function describeListener(name: string, subject: ListenerSubject): void {
         expect(stand.reasons).to.deep.equal(['clientGone'])
       })
     }
+
+    for (const key of ['maxConnections', 'perClient'] as const) {
+      it(`turns away who would be one too many by ${key}, until another has left`, async () => {
+        await start(agreeing, { [key]: 2 })
+        const first = await stand.client()
+        await stand.client()
+        await eventually(() => stand.listener.connections === 2)
+        expect(await turnedAway()).to.equal('rst')
+        expect(stand.refused).to.equal(1)
+        await first.close()
+        await eventually(() => stand.listener.connections === 1)
+        await stand.client()
+        await eventually(() => stand.listener.connections === 2)
+        expect(stand.refused).to.equal(1)
+      })
+    }
+
+    it('goes by other options once it is given them', async () => {
+      await start(agreeing, { maxConnections: 1 })
+      await running()
+      expect(await turnedAway()).to.equal('rst')
+      stand.configure({ maxConnections: 2 })
+      await stand.client()
+      await eventually(() => stand.listener.connections === 2)
+    })
+
+    it('refuses new units while too much is held in memory, and serves those that run', async () => {
+      const size = 12_000_000
+      await start(async (one) => {
+        void one.ended.then(() => one.close())
+        await one.readSome()
+        await one.write(agreement)
+        await one.write(Buffer.alloc(size, 'x'))
+        await one.write('end of it')
+      })
+      const client = await running()
+      client.pause()
+      stand.held.maxBytes = 65_536
+      await eventually(() => stand.held.exceeded, { what: 'much is held' })
+      const refused = await stand.client()
+      await refused.write(opening)
+      await subject.refused(refused, 'overloaded')
+      client.resume()
+      await client.readUntil('end of it')
+      await eventually(() => !stand.held.exceeded, { what: 'it is taken' })
+    })
+
+    it('resets a client that takes less than the least rate of what waits for it', async () => {
+      const windowMs = 300
+      // A rate that no window sees, of which the kernel's own buffers take a few MiB at once.
+      await start(
+        async (one) => {
+          void one.ended.then(() => one.close())
+          await one.readSome()
+          await one.write(agreement)
+          await one.write(Buffer.alloc(24_000_000, 'x'))
+        },
+        { minRate: { bytesPerSecond: 1_000_000, windowMs } },
+      )
+      const started = performance.now()
+      const client = await running()
+      client.pause()
+      const [{ ended }] = [upstream.connections[0]!]
+      expect(await ended).to.be.oneOf(['rst', 'fin'])
+      expect(performance.now() - started).to.be.at.least(windowMs)
+      await eventually(() => stand.reasons.length === 1)
+      expect(stand.reasons[0]).to.be.oneOf(['clientGone', 'requestTimeout'])
+      client.resume()
+    })
+
+    it('leaves a client alone that has nothing to take', async () => {
+      await start(agreeing, { minRate: { bytesPerSecond: 1_000_000, windowMs: 20 } })
+      const client = await running()
+      // Many windows pass.
+      const until = performance.now() + 200
+      await eventually(() => performance.now() > until)
+      expect(stand.reasons).to.deep.equal([])
+      await client.close()
+    })
 
     it('accepts nobody once it is drained, and serves what waits', async () => {
       await start()

@@ -46,10 +46,10 @@ export class WebSocketExchange extends HttpExchange implements TunnelOwner, Sess
     this.#tunnel = new WebSocketTunnel(session.link, http1.link, this)
     if (rest.end > rest.start) this.#tunnel.relay('upstream', session.link, rest.buf, rest.start, rest.end)
     if (early !== undefined) this.#tunnel.relay('downstream', http1.link, early, 0, early.length)
-    const { timeouts } = session.settings
+    const { timeouts, minRate } = session.settings.options.config
     this.#watch = new TunnelWatch(
       this.runtime,
-      { idleMs: this.route!.upstream!.config.timeouts.idleMs ?? timeouts.idleMs, sendMs: timeouts.sendMs },
+      { idleMs: this.route!.upstream!.config.timeouts.idleMs ?? timeouts.idleMs, sendMs: timeouts.sendMs, minRate },
       this,
     )
     if (session.listener.draining) this.drain()
@@ -70,6 +70,10 @@ export class WebSocketExchange extends HttpExchange implements TunnelOwner, Sess
 
   get unsentBytes(): number {
     return this.session.link.unsentBytes
+  }
+
+  get takenBytes(): number {
+    return this.session.link.takenBytes
   }
 
   idled(): void {

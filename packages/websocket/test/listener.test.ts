@@ -1,28 +1,26 @@
 import { answers } from '@sluice/core'
-import { HttpListener, httpRoute } from '@sluice/http'
-import { describeListener, refusedByHttp } from '../../testkit/src/listener-contract.ts'
+import { HttpListener, type HttpListenerOptions, httpRoute } from '@sluice/http'
+import { describeListener, type ListenerStand, refusedByHttp } from '../../testkit/src/listener-contract.ts'
 import { webSocketUpgrade } from '../src/handler.ts'
 
 const handshake = (path: string) =>
   `GET ${path} HTTP/1.1\r\nHost: contract.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
   'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
 
+const options = ({ generation, config }: ListenerStand): HttpListenerOptions => ({
+  config,
+  routes: config.routes.map((route) => httpRoute(config.name, route, generation.way(config, route))),
+  tls: undefined,
+  upgrades: [webSocketUpgrade],
+  upgradesOnly: true,
+  logged: false,
+  pseudonym: 'contract',
+})
+
 describeListener('HttpListener for WebSockets', {
   protocol: 'websocket',
-  make: ({ runtime, generation, config }) =>
-    new HttpListener(
-      runtime,
-      {
-        config,
-        routes: config.routes.map((route) => httpRoute(config.name, route, generation.way(config, route))),
-        tls: undefined,
-        upgrades: [webSocketUpgrade],
-        upgradesOnly: true,
-        logged: false,
-        pseudonym: 'contract',
-      },
-      { refused: () => {} },
-    ),
+  make: (stand) => new HttpListener(stand.runtime, options(stand), stand.parts),
+  configure: (listener, stand) => (listener as HttpListener).configure(options(stand)),
   opening: handshake('/unit'),
   agreement: 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
   agreed: /\r\n\r\n/,

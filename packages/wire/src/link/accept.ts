@@ -15,13 +15,22 @@ export interface AcceptTls {
   readonly protocols?: readonly string[]
 }
 
+/** Whoever connects. Asking for the address costs a system call. */
+export interface Peer {
+  readonly remoteAddress?: string | undefined
+}
+
 /** What becomes of the connections of a bound address. */
 export interface AcceptTarget {
   /** TLS of connections that are accepted from now on. */
   readonly tls: AcceptTls | undefined
-  /** Makes the handler of an accepted link. Under TLS its handshake is done. */
-  accept(link: Link): LinkHandler
-  /** A connection was lost before it was a link, such as for want of descriptors, or one could not be accepted. */
+  /** Whether a connection may come in: gives it a ticket, or a number below zero to one that is to be closed. */
+  admit(peer: Peer): number
+  /** Makes the handler of an admitted link, whose ticket is the target's from now on. Under TLS the handshake is done. */
+  accept(link: Link, ticket: number): LinkHandler
+  /** An admitted connection is gone before it was a link. */
+  leave(ticket: number): void
+  /** A connection was lost before it was a link, or could not be accepted, such as for want of descriptors. */
   refused(error: unknown): void
 }
 
@@ -154,7 +163,12 @@ export class Acceptor {
       accepted.destroy()
       return
     }
-    if (target.tls !== undefined) return this.#acceptedTls(accepted, target.tls)
+    const ticket = target.admit(accepted)
+    if (ticket < 0) {
+      turnAway(accepted)
+      return
+    }
+    if (target.tls !== undefined) return this.#acceptedTls(accepted, target, target.tls, ticket)
     let socket = accepted
     let readBuffer: ReadBuffer | undefined
     if (this.#owned) {
@@ -162,13 +176,13 @@ export class Acceptor {
       socket = adopt(accepted, { buffer: () => takeNextBuffer(firstReadBuffer), callback: onRead })
     }
     const link = new Link(socket, nobody, readBuffer === undefined ? {} : { readBuffer })
-    this.#handOver(link, target)
+    this.#handOver(link, target, ticket)
     if (readBuffer === undefined) socket.resume()
   }
 
-  #handOver(link: Link, target: AcceptTarget): void {
+  #handOver(link: Link, target: AcceptTarget, ticket: number): void {
     try {
-      link.handler = target.accept(link)
+      link.handler = target.accept(link, ticket)
     } catch (fault) {
       link.destroy()
       target.refused(fault)
@@ -176,7 +190,7 @@ export class Acceptor {
   }
 
   /** Under TLS a connection is a link once its handshake is done: before, its client is nobody. */
-  #acceptedTls(raw: Socket, tls: AcceptTls): void {
+  #acceptedTls(raw: Socket, target: AcceptTarget, tls: AcceptTls, ticket: number): void {
     const socket = new TLSSocket(raw, {
       isServer: true,
       secureContext: tls.secureContext,
@@ -184,9 +198,11 @@ export class Acceptor {
     })
     this.#handshaking.add(socket)
     const timer = setTimeout(() => raw.destroy(), handshakeMs)
+    let handedOver = false
     const ended = () => {
       clearTimeout(timer)
-      this.#handshaking.delete(socket)
+      if (!this.#handshaking.delete(socket)) return
+      if (!handedOver) target.leave(ticket)
       if (this.#handshaking.size === 0) this.#handshakesEnded?.()
     }
     const failed = (error: unknown) => {
@@ -202,9 +218,19 @@ export class Acceptor {
     socket.once('secure', () => {
       socket.off('error', failed)
       socket.off('end', left)
-      this.#handOver(new Link(socket, nobody, { raw }), this.target!)
+      const next = this.target!
+      handedOver = next === target
+      const nextTicket = handedOver ? ticket : next.admit(raw)
+      if (nextTicket >= 0) this.#handOver(new Link(socket, nobody, { raw }), next, nextTicket)
+      else turnAway(raw)
       ended()
       socket.resume()
     })
   }
+}
+
+/** Closes a connection that nobody will serve, with RST: it must not cost a port for a minute more. */
+function turnAway(socket: Socket): void {
+  if ((socket as unknown as { _handle?: { reset?: unknown } | null })._handle?.reset === undefined) socket.destroy()
+  else socket.resetAndDestroy()
 }

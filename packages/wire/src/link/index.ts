@@ -1,5 +1,5 @@
-export { Acceptor, type AcceptTarget, type AcceptTls, type Bind, type ListenOptions } from './accept.ts'
-export { ByteStore } from './byte-store.ts'
+export { Acceptor, type AcceptTarget, type AcceptTls, type Bind, type ListenOptions, type Peer } from './accept.ts'
+export { type ByteAccount, ByteStore } from './byte-store.ts'
 export { type ConnectTarget, type ConnectTls, connectLink } from './connect.ts'
 export { type ConnectingHandler, congestedBytes, Link, type LinkHandler } from './link.ts'
 export { LinkError, type LinkErrorKind } from './link-error.ts'

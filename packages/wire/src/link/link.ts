@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { enterTurn, type Flushable, flushAtEndOfTurn, leaveTurn } from './flush.ts'
 import { copyBytes } from '../http1/bytes.ts'
+import type { ByteAccount } from './byte-store.ts'
 import { LinkError } from './link-error.ts'
 import { HandleOutlet, type Outlet, returnLoans, StreamOutlet } from './outlet.ts'
 import { bulkBytes, ReadBuffer, type Slab } from './read-buffers.ts'
@@ -53,6 +54,9 @@ export class Link implements Flushable {
   /** Bytes read and written so far. */
   bytesIn = 0
   bytesOut = 0
+  /** Counts what is queued while the link is congested; less than that is not worth the look at every write. */
+  account: ByteAccount | undefined
+  #accountedBytes = 0
   readonly #socket: LinkedSocket
   /** The socket beneath TLS, which can be reset; the socket itself when there is no TLS. */
   readonly #raw: Socket
@@ -116,6 +120,11 @@ export class Link implements Flushable {
     // The stream counts a write until all of it has gone, the handle knows how much of it has: both shrink or stand.
     const handle = (this.#raw as unknown as { _handle?: { writeQueueSize?: number } | null })._handle
     return this.#socket.writableLength + (handle?.writeQueueSize ?? 0)
+  }
+
+  /** Bytes written that the kernel has taken. */
+  get takenBytes(): number {
+    return this.bytesOut - this.unsentBytes
   }
 
   get paused(): boolean {
@@ -220,10 +229,19 @@ export class Link implements Flushable {
       return
     }
     this.#outlet.write(first, more, borrowed)
-    if (!this.#congested && this.#outlet.queuedBytes >= congestedBytes) {
+    const queued = this.#outlet.queuedBytes
+    if (this.#congested) this.#tellAccount(queued)
+    else if (queued >= congestedBytes) {
       this.#congested = true
+      this.#tellAccount(queued)
       this.#tellCongested()
     }
+  }
+
+  #tellAccount(queued: number): void {
+    if (this.account === undefined) return
+    this.account.add(queued - this.#accountedBytes)
+    this.#accountedBytes = queued
   }
 
   /** Apart, in its own try: other links are flushed in the same turn, and must not pay for this one's handler. */
@@ -355,10 +373,12 @@ export class Link implements Flushable {
           // Node says `drain` after any long write, also when the kernel took it at once.
           if (!this.#congested) break
           this.#congested = false
+          this.#tellAccount(0)
           this.handler.onDrain()
           break
         case 'close':
           this.#closed = true
+          this.#tellAccount(0)
           this.#dropPending()
           this.#readBuffer?.release()
           this.handler.onClose(this.#error)

@@ -32,6 +32,12 @@ class Greeting implements AcceptTarget {
     }
   }
 
+  admit(): number {
+    return 0
+  }
+
+  leave(): void {}
+
   refused(): void {}
 }
 

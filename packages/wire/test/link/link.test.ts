@@ -446,6 +446,8 @@ describe('an acceptor', () => {
         return notes
       },
       tls: undefined,
+      admit: () => 0,
+      leave: () => undefined,
       refused: () => undefined,
     })
     expect(await acceptor.listen({ path })).to.deep.equal({ path })

@@ -84,6 +84,8 @@ export class Accepting {
         return notes
       },
       tls: this.#tls ? { secureContext } : undefined,
+      admit: () => 0,
+      leave: () => undefined,
       refused: (error) => this.failures.push(error),
     })
   }
