@@ -29,6 +29,8 @@ export interface Route {
   readonly upstream: Upstream | undefined
   /** The configuration that it belongs to, which counts its units. */
   readonly generation?: { exchanges: number }
+  /** A gate on it wants the permit of a unit that was cut only when the upstream has answered or closed. */
+  readonly waitsForAbandoned?: boolean
 }
 
 /** The gates of a unit's way, in their order. */
@@ -81,6 +83,10 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
   /** Inside the call that asks the pool: a connection that comes now was idle. */
   #leasing = false
   #spentBudget = false
+  #generation: Route['generation']
+  /** Nobody expects anything of the upstream half any more; it runs on to its end, but no longer than this. */
+  #abandoned = false
+  #abandonTimer: Timer | undefined
   /** Whether the client still expects something, and whether the upstream half is still open. */
   #downstreamOpen = false
   #upstreamOpen = false
@@ -106,6 +112,13 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
   protected abstract refuse(error: ProxyError): void
   /** Verb 3: closes the upstream half of a unit that was cut. `upstreamEnded` follows once its socket is closed. */
   protected abstract abort(connection: Connection): void
+  /**
+   * Lets the upstream half of a unit that was cut run to its end, unheard: for services that cannot cancel. Default: it is
+   * aborted. `upstreamEnded` or `upstreamFailed` follows, or `abort` when it takes too long.
+   */
+  protected abandon(connection: Connection): void {
+    this.abort(connection)
+  }
   /** Answers a unit whose route has no upstream. */
   protected abstract answer(): void
   /** The unit leaves the synchronous path: what was lent must be kept. */
@@ -134,6 +147,7 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
     this.bytesOut = 0
     this.startedAt = this.runtime.clock()
     this.#spentBudget = false
+    this.#abandoned = false
     this.#downstreamOpen = true
     this.#upstreamOpen = false
     this.#stage = 0
@@ -142,6 +156,7 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
   /** Sends the unit on its way. `now`: the clock's milliseconds, when they are known. */
   protected begin(route: Route, now: number = this.runtime.clock()): void {
     this.route = route
+    this.#generation = route.generation
     if (route.generation !== undefined) route.generation.exchanges++
     this.#now = now
     this.#admit()
@@ -214,6 +229,7 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
   }
 
   expired(timer: Timer): void {
+    if (timer === this.#abandonTimer && this.connection !== undefined) this.abort(this.connection)
     if (timer !== this.#queueTimer || this.state !== 'queued') return
     this.#refusedBy(this.#gateOf(this.#stage), 'queueTimeout')
     this.fail(refusals.queueTimeout)
@@ -246,7 +262,7 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
       }
     } else {
       // The unit was cut while a connection was made for it alone.
-      this.abort(connection)
+      this.#letGo(connection)
     }
   }
 
@@ -324,6 +340,7 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
     if (!this.#downstreamOpen) return
     this.#downstreamOpen = false
     if (!this.#upstreamOpen) this.#settle()
+    else if (this.route!.waitsForAbandoned === true) this.#limitAbandoned()
   }
 
   /** Ends the unit with an answer of ours, whatever it was at. */
@@ -352,7 +369,7 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
     const { state } = this
     this.state = 'forwarding'
     if (this.connection !== undefined) {
-      this.abort(this.connection)
+      this.#letGo(this.connection)
     } else if (state === 'connecting' && !this.connector.reusable) {
       // The upstream may see this connection: it counts until it is made and closed, or has failed.
       this.#upstreamOpen = true
@@ -361,6 +378,25 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
       if (state === 'connecting') this.#pool?.forget(this)
       this.#upstreamPermit.release()
     }
+  }
+
+  /** Nobody wants what the upstream half brings: it is closed, or left to its end where a gate on the way says so. */
+  #letGo(connection: Connection): void {
+    if (this.route!.waitsForAbandoned !== true) {
+      this.abort(connection)
+      return
+    }
+    if (this.#abandoned) return
+    this.#limitAbandoned()
+    this.abandon(connection)
+  }
+
+  #limitAbandoned(): void {
+    if (this.#abandoned) return
+    this.#abandoned = true
+    const { responseMs } = this.route!.upstream!.config.timeouts
+    this.#abandonTimer ??= new Timer(this, this.runtime.wheelFor(responseMs))
+    this.#abandonTimer.arm(responseMs)
   }
 
   /** A bug of ours, met while this unit was served: costs this unit only. */
@@ -381,7 +417,9 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
     if (this.state === 'done') return
     this.state = 'done'
     this.runtime.store.exchanges.add(-1)
-    if (this.route?.generation !== undefined) this.route.generation.exchanges--
+    if (this.#generation !== undefined) this.#generation.exchanges--
+    this.#generation = undefined
+    this.#abandonTimer?.disarm()
     this.epoch++
     this.endedAt = this.runtime.clock()
     this.#upstreamPermit.release()

@@ -1,5 +1,6 @@
 import type { Config, GateConfig, ListenerConfig, RouteConfig, UpstreamConfig } from './config/config.ts'
 import { upstreamGateId } from './config/identity.ts'
+import type { Route } from './exchange.ts'
 import type { Gate } from './gate/gate.ts'
 import type { MetricsBlock } from './metrics/block.ts'
 import { GateMetrics } from './metrics/gate-metrics.ts'
@@ -17,6 +18,9 @@ export interface GenerationParts {
   /** Default: the machine's resolver. */
   readonly lookup?: Lookup
 }
+
+/** What a route of the configuration leads through and to. */
+export type Way = Required<Pick<Route, 'listenerGate' | 'gate' | 'upstream' | 'generation' | 'waitsForAbandoned'>>
 
 /**
  * One configuration brought to life in one thread: its gates and upstreams, by identity, with their background work.
@@ -46,20 +50,16 @@ export class Generation {
   }
 
   /** The gates and the upstream of a listener's route. */
-  way(
-    listener: ListenerConfig,
-    route: RouteConfig,
-  ): {
-    listenerGate: Gate | undefined
-    gate: Gate | undefined
-    upstream: Upstream | undefined
-    generation: Generation
-  } {
+  way(listener: ListenerConfig, route: RouteConfig): Way {
+    const { action } = route
+    const upstream = action.kind === 'forward' ? this.upstreams.get(action.upstream) : undefined
+    const dispatcher = this.config.upstreams.find(({ name }) => name === upstream?.name)
     return {
       listenerGate: listener.gate === undefined ? undefined : this.#gate(listener.gate),
       gate: route.gate === undefined ? undefined : this.#gate(route.gate),
-      upstream: route.action.kind === 'forward' ? this.upstreams.get(route.action.upstream) : undefined,
+      upstream,
       generation: this,
+      waitsForAbandoned: [listener.gate, route.gate, dispatcher?.gate].some((gate) => gate?.abandoned === 'wait'),
     }
   }
 

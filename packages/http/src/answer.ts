@@ -9,14 +9,17 @@ export interface Answer {
   readonly body: Buffer
 }
 
-/** Seconds after which a refused client may try again. */
-const retryAfterSeconds = 1
+/** What a refused client is told at least and at most, in seconds. */
+const retryAfter = { min: 1, max: 60 }
 
-/** What a refused or failed unit gets, in the words of HTTP. */
-export function errorAnswer(error: ProxyError, options: { reasonHeader: boolean }): Answer {
-  const { http: status, retryAfter } = error.answer
+/** What a refused or failed unit gets, in the words of HTTP. `retryAfterMs`: when it may be worth another try. */
+export function errorAnswer(error: ProxyError, options: { reasonHeader: boolean; retryAfterMs: number }): Answer {
+  const { http: status, retryAfter: waitingHelps } = error.answer
   const headers: [string, string][] = [['Content-Type', 'text/plain; charset=utf-8']]
-  if (retryAfter) headers.push(['Retry-After', String(retryAfterSeconds)])
+  if (waitingHelps) {
+    const seconds = Math.ceil(options.retryAfterMs / 1_000)
+    headers.push(['Retry-After', String(Math.min(Math.max(seconds, retryAfter.min), retryAfter.max))])
+  }
   if (status === 426) headers.push(['Upgrade', 'websocket'])
   if (options.reasonHeader) headers.push(['x-sluice-reason', error.code])
   return { status, headers, body: Buffer.from(`${status} ${reasonPhrase(status)}\n`) }

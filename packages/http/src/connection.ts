@@ -107,6 +107,11 @@ export class Http1Connection extends Connection implements ConnectingHandler, Ex
     this.link.reset()
   }
 
+  /** Reads the answer of an exchange that was cut to its end, for nobody. */
+  readOn(): void {
+    if (this.link.paused) this.link.resume()
+  }
+
   /** Begins to serve an exchange: `outgoing` is what is there of its request. */
   carry(exchange: HttpExchange, outgoing: readonly Buffer[]): void {
     this.#exchange = exchange

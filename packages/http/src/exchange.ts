@@ -21,6 +21,7 @@ import {
 import { type Answer, errorAnswer } from './answer.ts'
 import { BodyWriter } from './body-writer.ts'
 import { http1Connector, type Http1Connection } from './connection.ts'
+import { type BodyReceiver, dropper } from './half.ts'
 import type { HttpRoute } from './options.ts'
 import { composeRequest } from './request-out.ts'
 import type { Http1Session } from './session.ts'
@@ -56,6 +57,8 @@ export class HttpExchange extends Exchange implements Head {
   #ownAnswer: Answer | undefined
   /** Request bytes have gone up without being stored. */
   #streamed = false
+  /** Nobody hears the answer any more; the upstream gives it all the same. */
+  #abandoned = false
 
   constructor(session: Http1Session) {
     super(session.listener.runtime)
@@ -139,6 +142,7 @@ export class HttpExchange extends Exchange implements Head {
     this.#outgoing = undefined
     this.#ownAnswer = undefined
     this.#streamed = false
+    this.#abandoned = false
     this.#stored.clear()
     this.upload.sink = this.#stored
   }
@@ -279,11 +283,23 @@ export class HttpExchange extends Exchange implements Head {
     ;(connection as Http1Connection).abandon(this)
   }
 
+  protected get abandoned(): boolean {
+    return this.#abandoned
+  }
+
+  protected override abandon(connection: Connection): void {
+    this.#abandoned = true
+    const http1 = connection as Http1Connection
+    http1.readOn()
+    // A request that will never be complete says so.
+    if (!this.requestDone) http1.link.end()
+  }
+
   // The response, as the connection brings it.
 
   /** Takes the response's body. */
-  get download(): BodyWriter {
-    return this.session.download
+  get download(): BodyReceiver {
+    return this.#abandoned ? dropper : this.session.download
   }
 
   /** Whether the response has no body, whatever its head says (RFC 9110 §9.3.2). */
@@ -293,7 +309,7 @@ export class HttpExchange extends Exchange implements Head {
 
   /** The upstream takes no more of the body at the moment, or takes it again. */
   uploadCongested(congested: boolean): void {
-    this.session.uploadCongested(congested)
+    if (!this.#abandoned) this.session.uploadCongested(congested)
   }
 
   /** The client takes no more of the response at the moment, or takes it again. */
@@ -305,11 +321,12 @@ export class HttpExchange extends Exchange implements Head {
 
   /** A 1xx other than 101: passed on to clients that know them (RFC 9110 §15.2). */
   informational(head: ResponseHead): void {
-    this.session.sendInformational(head)
+    if (!this.#abandoned) this.session.sendInformational(head)
   }
 
   /** The head of the final response; `available` bytes of the body came with it. */
   responseHead(head: ResponseHead, kind: FramingKind, available: number): void {
+    if (this.#abandoned) return
     this.firstByteAt = this.runtime.clock()
     this.statusCode = head.status
     this.responseBegun = true
@@ -326,8 +343,9 @@ export class HttpExchange extends Exchange implements Head {
 
   /** The response is complete. `reusable`: the connection can carry another exchange. */
   responseEnd(reusable: boolean): void {
+    const abandoned = this.#abandoned
     this.upstreamEnded(reusable)
-    this.session.responseComplete()
+    if (!abandoned) this.session.responseComplete()
   }
 
   override upstreamFailed(error: ProxyError): void {
@@ -377,7 +395,8 @@ export class HttpExchange extends Exchange implements Head {
     this.responseBegun = true
     // What was malformed may have been understood otherwise: nothing after it can be trusted to begin where it seems to.
     if (error.code === 'badRequest') this.session.closeAfterwards()
-    this.session.sendAnswer(errorAnswer(error, { reasonHeader: this.session.settings.options.config.reasonHeader }))
+    const { reasonHeader } = this.session.settings.options.config
+    this.session.sendAnswer(errorAnswer(error, { reasonHeader, retryAfterMs: this.retryAfterMs }))
   }
 
   override downstreamEnded(): void {

@@ -17,3 +17,6 @@ export interface BodyReceiver {
   /** The body is complete; not called after `chunks` with `last`. */
   bodyEnd(trailers: FieldBlock | null): void
 }
+
+/** Takes a body that nobody wants. */
+export const dropper: BodyReceiver = { takesChunks: true, body() {}, chunks() {}, bodyEnd() {} }

@@ -18,7 +18,7 @@ import { BodyWriter } from './body-writer.ts'
 import { ClientPace, type PacedClient } from './client-pace.ts'
 import { requestError } from './errors.ts'
 import { HttpExchange } from './exchange.ts'
-import type { BodyReceiver } from './half.ts'
+import { dropper } from './half.ts'
 import type { HttpListener } from './listener.ts'
 import { type Origin, origin } from './request-out.ts'
 import { composeResponse } from './response-out.ts'
@@ -39,13 +39,17 @@ const maxHeldBytes = 65_536
 /** The rest of a request that is read and dropped so that the connection may live on after an early answer. */
 const maxDroppedBytes = 65_536
 
+/**
+ * How long a drained connection may still bring a request, in milliseconds: its client was told nothing yet, and may be
+ * sending one at this moment.
+ */
+const lastRequestMs = 1_000
+
 /** Room that chunk framing may need beside a body that came in one piece. */
 const chunkRoom = 32
 
 /** Why the client is not read from. */
 const pausedFor = { upstream: 1, store: 2, pipeline: 4 } as const
-
-const dropper: BodyReceiver = { takesChunks: true, body() {}, chunks() {}, bodyEnd() {} }
 
 /** What a session's link was left to. */
 export interface SessionTunnel {
@@ -109,7 +113,12 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
     this.#own = new HttpExchange(this)
     this.#exchange = this.#own
     this.#timer = new Timer(this, this.settings.wheel)
-    this.#timer.arm(this.settings.timeouts.headMs)
+    this.#timer.arm(this.#restMs(this.settings.timeouts.headMs))
+  }
+
+  /** How long a connection may rest without a request. */
+  #restMs(ms: number): number {
+    return this.listener.draining ? Math.min(ms, lastRequestMs) : ms
   }
 
   #judgePeer(): void {
@@ -311,7 +320,7 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
     }
     // The timer was taken for the sending; whatever it guarded before it guards again.
     if (this.#state === 'head') {
-      this.#timer.arm(this.idle ? this.settings.timeouts.keepAliveMs : this.settings.timeouts.headMs)
+      this.#timer.arm(this.idle ? this.#restMs(this.settings.timeouts.keepAliveMs) : this.settings.timeouts.headMs)
     } else if (this.#state !== 'ended') this.#timer.arm(this.settings.timeouts.bodyMs)
     this.#exchange.downloadCongested(false)
   }
@@ -421,7 +430,7 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
 
   #nextRequest(now?: number): void {
     this.#state = 'head'
-    if ((this.listener.draining || (this.#halfClosed && !this.#reading)) && this.#held.length === 0) {
+    if (this.#halfClosed && !this.#reading && this.#held.length === 0) {
       this.#endSession()
       return
     }
@@ -430,7 +439,7 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
       this.#timer.arm(this.settings.timeouts.sendMs)
       return
     }
-    this.#timer.arm(this.settings.timeouts.keepAliveMs, now)
+    this.#timer.arm(this.#restMs(this.settings.timeouts.keepAliveMs), now)
     // Before what is held: the next request may have to stop the reading again, or more would be held with each one.
     this.#unpause(pausedFor.pipeline | pausedFor.store | pausedFor.upstream)
     if (!this.#reading && this.#held.length > 0) this.#readHeld()
@@ -471,11 +480,11 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
     return this.#held.length > 0 ? this.#held.take() : undefined
   }
 
-  /** Says farewell as soon as no request is under way. */
+  /** Serves what is under way, and one request more when its client could not know that it would be the last. */
   drain(): void {
     if (this.#tunnel !== undefined) this.#tunnel.drain()
-    else if (this.idle) this.#endSession()
-    else this.#closing = true
+    else if (this.idle) this.#timer.arm(this.#restMs(this.settings.timeouts.keepAliveMs))
+    else if (!this.#exchange.responseBegun) this.#closing = true
   }
 
   /** Closes at once; what is under way is told `draining`. */
@@ -526,6 +535,11 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
     this.listener.gone(this)
   }
 
+  #endIdle(): void {
+    if (this.listener.draining) this.#endSession()
+    else this.link.destroy()
+  }
+
   sendsTooSlowly(): void {
     this.#closing = true
     this.#exchange.fail(tooSlow)
@@ -548,7 +562,7 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
     }
     switch (this.#state) {
       case 'head':
-        if (this.#held.length === 0) this.link.destroy()
+        if (this.#held.length === 0) this.#endIdle()
         else {
           this.#closing = true
           this.#state = 'response'

@@ -46,6 +46,12 @@ export class TcpConnection extends Connection implements ConnectingHandler, Expi
     this.link.reset()
   }
 
+  /** Sends FIN to an upstream whose client left while the connection was made, and waits until it has closed. */
+  linger(closed: () => void): void {
+    this.#discarded = closed
+    this.link.end()
+  }
+
   expired(): void {
     this.#timedOut = true
     this.close()

@@ -110,6 +110,7 @@ export class TcpExchange extends Exchange implements LinkHandler, TunnelOwner, W
     const { link } = connection as TcpConnection
     link.account = this.#listener.held
     this.#tunnel = new Tunnel(this.#link, link, this)
+    this.#tunnel.lingers = this.route!.waitsForAbandoned === true
     if (this.#stored.length > 0) link.send(this.#stored.take())
     if (this.#finished) link.end()
     const { timeouts, minRate } = this.#options.config
@@ -168,6 +169,11 @@ export class TcpExchange extends Exchange implements LinkHandler, TunnelOwner, W
   protected abort(connection: Connection): void {
     if (this.#tunnel === undefined) (connection as TcpConnection).discard(() => this.upstreamEnded(false))
     else this.#tunnel.upstream.reset()
+  }
+
+  protected override abandon(connection: Connection): void {
+    if (this.#tunnel === undefined) (connection as TcpConnection).linger(() => this.upstreamEnded(false))
+    else this.#tunnel.abandon()
   }
 
   protected refuse(error: ProxyError): void {

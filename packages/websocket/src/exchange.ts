@@ -37,6 +37,7 @@ export class WebSocketExchange extends HttpExchange implements TunnelOwner, Sess
       })
     }
     const { session, http1 } = this
+    if (this.abandoned) return this.#switchForNobody()
     this.statusCode = 101
     this.responseBegun = true
     this.firstByteAt = this.runtime.clock()
@@ -44,6 +45,7 @@ export class WebSocketExchange extends HttpExchange implements TunnelOwner, Sess
     const early = session.switchProtocols(head, this)
     http1.detach()
     this.#tunnel = new WebSocketTunnel(session.link, http1.link, this)
+    this.#tunnel.lingers = this.route!.waitsForAbandoned === true
     if (rest.end > rest.start) this.#tunnel.relay('upstream', session.link, rest.buf, rest.start, rest.end)
     if (early !== undefined) this.#tunnel.relay('downstream', http1.link, early, 0, early.length)
     const { timeouts, minRate } = session.settings.options.config
@@ -56,16 +58,25 @@ export class WebSocketExchange extends HttpExchange implements TunnelOwner, Sess
     return undefined
   }
 
+  /** The client has left meanwhile, and the upstream is to close by itself. */
+  #switchForNobody(): undefined {
+    const { session, http1 } = this
+    http1.detach()
+    this.#tunnel = new WebSocketTunnel(session.link, http1.link, this)
+    this.#tunnel.lingers = true
+    this.#tunnel.abandon()
+  }
+
   passed(): void {
-    this.#watch!.passed()
+    this.#watch?.passed()
   }
 
   congested(): void {
-    this.#watch!.congested()
+    this.#watch?.congested()
   }
 
   drained(): void {
-    this.#watch!.drained()
+    this.#watch?.drained()
   }
 
   get unsentBytes(): number {
@@ -114,7 +125,7 @@ export class WebSocketExchange extends HttpExchange implements TunnelOwner, Sess
     if (this.reason === 'ok') this.reason = reason
     this.#farewell = new Timer(this, this.runtime.fine)
     this.#farewell.arm(farewellMs)
-    this.#watch!.end()
+    this.#watch?.end()
     this.#tunnel!.sayGoodbye(answers[reason].websocket!)
   }
 
@@ -127,6 +138,11 @@ export class WebSocketExchange extends HttpExchange implements TunnelOwner, Sess
   protected override abort(connection: Connection): void {
     if (this.#tunnel === undefined) super.abort(connection)
     else this.#tunnel.upstream.reset()
+  }
+
+  protected override abandon(connection: Connection): void {
+    if (this.#tunnel === undefined) super.abandon(connection)
+    else this.#tunnel.abandon()
   }
 
   protected override refuse(error: ProxyError): void {

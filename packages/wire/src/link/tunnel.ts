@@ -24,6 +24,11 @@ export class Tunnel {
   readonly downstream: Link
   readonly upstream: Link
   readonly owner: TunnelOwner
+  /**
+   * The upstream is never cut: when the client has gone it is told so by a FIN, and what it still says is dropped until it
+   * closes by itself. Default: false.
+   */
+  lingers = false
   #broken = false
 
   /** Takes both links over: nobody else writes to them or hears of them any more. */
@@ -59,23 +64,32 @@ export class Tunnel {
   }
 
   /** Ends what is left when the socket at `side` is gone: as it has gone. */
-  protected endOther(_side: TunnelSide, other: Link, error: LinkError | undefined): void {
-    if (error === undefined) other.end()
+  protected endOther(side: TunnelSide, other: Link, error: LinkError | undefined): void {
+    if (side === 'downstream' && this.lingers) this.abandon()
+    else if (error === undefined) other.end()
     else other.reset()
+  }
+
+  /** Tells the upstream that nothing more comes, and drops what it still says. */
+  abandon(): void {
+    this.upstream.end()
+    this.upstream.resume()
   }
 
   /** Ends both sides with RST. */
   reset(): void {
     this.#broken = true
     this.downstream.reset()
-    this.upstream.reset()
+    if (this.lingers) this.abandon()
+    else this.upstream.reset()
   }
 
   /** Ends both sides with FIN after what is queued, and does not wait for what their peers still send. */
   close(): void {
     this.#broken = true
     this.downstream.destroyAfterFlush()
-    this.upstream.destroyAfterFlush()
+    if (this.lingers) this.abandon()
+    else this.upstream.destroyAfterFlush()
   }
 }
 
