@@ -31,7 +31,8 @@ export interface SharedGateModelReport {
   locksLeft: number
 }
 
-type Place = 'outside' | 'waiting' | 'granted' | 'running'
+/** Where a unit stands; `asked`: it was not let through, and is about to wait. */
+type Place = 'outside' | 'asked' | 'waiting' | 'granted' | 'running'
 
 /** What the model knows of one unit. */
 interface Member {
@@ -60,6 +61,7 @@ interface Model {
 }
 
 const endpointLimits = [1, 2, 3]
+const maxRecoveryMs = 1_000
 
 /** Registers the model of several threads' ends as a suite, on 1 to 8 of them. */
 export function describeSharedGateModel(name: string, modules: SharedModules): void {
@@ -222,6 +224,9 @@ class SharedModelRun {
         if (this.#random.chance(this.#step % 600 < 300 ? 0.9 : 0.3)) this.#arrive(member)
         else gate.leave(unit)
         break
+      case 'asked':
+        this.#wait(member)
+        break
       case 'running':
         if (this.#models[member.gate]!.rooms && this.#random.chance(0.3)) this.#move(member)
         else this.#release(member)
@@ -246,9 +251,19 @@ class SharedModelRun {
       model.running++
       return
     }
+    member.place = 'asked'
+    // Between the two, the others may do what they like.
+    if (this.#random.chance(0.7)) this.#wait(member)
+  }
+
+  #wait(member: Member): void {
+    const { end, unit } = member
+    const model = this.#models[member.gate]!
     const place = model.queue.length < model.limits.queue
-    if (gate.enqueue(unit) !== place)
+    member.place = 'outside'
+    if (end.gates[member.gate]!.enqueue(unit) !== place) {
       this.#fail(`unit ${unit.name} ${place ? 'found no' : 'was given a'} place to wait`)
+    }
     if (!place) {
       this.#report.queueFull++
       return
@@ -321,7 +336,7 @@ class SharedModelRun {
     const dead = this.#ends.filter((end) => end.dead)
     if (dead.length === 0) return
     const end = this.#random.pick(dead)
-    await this.#control.recover(end.thread)
+    await this.#recover(end)
     this.#forget([end])
   }
 
@@ -333,11 +348,26 @@ class SharedModelRun {
     const dead = this.#ends.filter((other) => other.dead && other !== end)
     // Whoever is recovered first must wait for the other, whose lock is taken.
     const together = dead.length > 0 && this.#random.chance(0.1) ? [dead[0]!, end] : [end]
-    await Promise.all(together.map(({ thread }) => this.#control.recover(thread)))
+    await this.#recover(...together)
     if (memory.words[memory.threadPlace(end.thread, 'granted')] !== this.#modules.layout.none) {
       this.#fail('the dead thread has been given a permit')
     }
     this.#forget(together)
+  }
+
+  async #recover(...dead: readonly GateEnd[]): Promise<void> {
+    const recovered = Promise.all(dead.map(({ thread }) => this.#control.recover(thread)))
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<'late'>((resolve) => (timer = setTimeout(resolve, maxRecoveryMs, 'late')))
+    const first = await Promise.race([recovered, late])
+    clearTimeout(timer)
+    if (first !== 'late') return
+    // So that it ends, and nothing of this run goes on behind the next one.
+    const { memory } = this.#control
+    for (const { record } of this.#models)
+      memory.words[memory.gatePlace(record) + this.#modules.layout.gateWord.lock] = 0
+    await recovered
+    this.#fail('a recovery does not end')
   }
 
   #forget(dead: readonly GateEnd[]): void {
@@ -445,18 +475,19 @@ class SharedModelRun {
   /** Everybody leaves, and everything must be as it was in the beginning. */
   async #goHome(): Promise<void> {
     for (let dead = this.#ends.find((end) => end.dead); dead; dead = this.#ends.find((end) => end.dead)) {
-      await this.#control.recover(dead.thread)
+      await this.#recover(dead)
       this.#forget([dead])
     }
     for (let round = 0; this.#members.some(({ place }) => place !== 'outside'); round++) {
-      if (round > this.#members.length) this.#fail('not everybody comes home')
+      if (round > 10 * this.#members.length) this.#fail('not everybody comes home')
       for (const end of this.#ends) this.#readMail(end)
       for (const model of this.#models) this.#observe(model)
       await this.#settle()
       this.#checkAll(true)
       for (const member of this.#members) {
         if (member.place === 'running') this.#release(member)
-        else if (member.place === 'granted' || this.#random.chance(0.3)) this.#leaveIfIn(member)
+        else if (member.place === 'asked') member.place = 'outside'
+        else if (member.place !== 'outside' && this.#random.chance(0.3)) this.#leave(member)
         for (const model of this.#models) this.#observe(model)
       }
     }
@@ -466,10 +497,6 @@ class SharedModelRun {
     if (left.length > 0) this.#fail(`at the end ${left.length} slots are not free`)
     for (const end of this.#ends) end.die()
     this.#control.close()
-  }
-
-  #leaveIfIn(member: Member): void {
-    if (member.place !== 'outside') this.#leave(member)
   }
 
   #fail(what: string): never {
