@@ -2,18 +2,22 @@ import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import {
   type BindAddress,
+  CapacityError,
   type Config,
   type ConfigInput,
+  type EndpointConfig,
   families,
   formatConfigErrors,
-  type GateLimits,
+  formatDuration,
   MetricsBlock,
   type MetricsSource,
   MetricsSum,
   parseConfigObject,
   type StateControl,
 } from '@sluice/core'
+import type { Logger } from 'pino'
 import type { AdminServer } from './admin/admin-server.ts'
+import { gatesOf, type LimitsPatch, withEndpoints, withLimits } from './amend-config.ts'
 import { allBinds, bindsOf, type ConfiguredBind, tryBind } from './engine/binds.ts'
 import type { DataPlane, EndpointFacts, NextConfig } from './engine/data-plane.ts'
 import type { Engine } from './engine/engine.ts'
@@ -46,6 +50,19 @@ export interface ProxyOptions {
   readonly onFault?: (fault: unknown) => void
   /** Data-plane threads where the configuration does not say. Default: 0, the calling thread. */
   readonly defaultThreads?: number | 'auto'
+  /**
+   * Reads the configuration anew from where it came from and applies it, as the admin listener is asked to. Rejects with
+   * a `StartError`. Default: there is nothing to read.
+   */
+  readonly reloadFile?: () => Promise<Reloaded>
+}
+
+/** What came of a reload. */
+export interface Reloaded {
+  /** Number of the configuration that holds now. */
+  readonly generation: number
+  /** Keys that have changed and need a restart to hold. */
+  readonly needRestart: readonly string[]
 }
 
 /** The log of the main thread, and the one writer for all threads behind it. */
@@ -80,7 +97,7 @@ export async function createProxy(input: ConfigInput, options: ProxyOptions = {}
 
 function checked(input: ConfigInput, { baseDir = process.cwd() }: ProxyOptions): Config {
   const result = parseConfigObject(input, { baseDir })
-  if (result.errors !== undefined) throw new StartError(formatConfigErrors(result.errors), 2)
+  if (result.errors !== undefined) throw new StartError(formatConfigErrors(result.errors), 2, undefined, result.errors)
   return result.config
 }
 
@@ -100,6 +117,8 @@ export class Proxy {
   /** Where each address is bound, by its key. */
   readonly #bound = new Map<string, BindAddress>()
   #config: Config
+  /** Limits that were set since the last reload. */
+  #patches: ReadonlyMap<string, LimitsPatch> = new Map()
   #generation = 0
   /** Reloads and replacements of threads go one after the other. */
   #changing: Promise<unknown> = Promise.resolve()
@@ -158,6 +177,16 @@ export class Proxy {
     return this.#state
   }
 
+  /** Number of the configuration that holds; the first one is 1. */
+  get generation(): number {
+    return this.#generation
+  }
+
+  /** Reads the configuration anew from where it came from and applies it; undefined where there is nothing to read. */
+  get reloadFile(): (() => Promise<Reloaded>) | undefined {
+    return this.#options.reloadFile
+  }
+
   /** Why it ended without being asked to; undefined as long as it has not. */
   get failure(): string | undefined {
     return this.#failure
@@ -187,7 +216,7 @@ export class Proxy {
     this.#state = 'starting'
     try {
       await this.#listenForAdmin()
-      this.#planes.start(this.#config)
+      inWords(() => this.#planes.start(this.#config))
       await this.#inTurn(() => this.#apply(this.#config))
       if (this.#closing !== undefined) throw new StartError('The proxy was closed while it started.', 1)
       this.#state = 'listening'
@@ -207,31 +236,44 @@ export class Proxy {
   }
 
   /** `reload` with a checked configuration. Resolves with what needs a restart to hold. */
-  async apply(config: Config): Promise<readonly string[]> {
+  async apply(config: Config): Promise<Reloaded> {
     return this.#inTurn(async () => {
-      if (this.#state !== 'listening')
-        throw new StartError(`The proxy is ${this.#state} and takes no configuration.`, 1)
+      const patches = this.#patches
+      this.#patches = new Map()
       try {
-        const needRestart = restartsFor(this.#config, config)
-        await this.#apply({
-          ...config,
-          threads: this.#config.threads,
-          admin: this.#config.admin,
-          log: this.#config.log,
-        })
-        this.#countReload('ok')
-        return needRestart
+        return await this.#reload(config)
       } catch (error) {
-        this.#countReload('failed')
+        this.#patches = new Map([...patches, ...this.#patches])
         throw error
       }
     })
   }
 
-  /** Changes limits of one gate until the next reload. False: there is no such gate. */
-  setLimits(gate: string, limits: Partial<Pick<GateLimits, 'limit' | 'queue' | 'timeoutMs'>>): boolean {
+  /**
+   * Gives an upstream other endpoints until the next reload; those that it has no more serve what they have begun.
+   * Rejects with a `StartError` when they cannot be used.
+   */
+  setEndpoints(upstream: string, endpoints: readonly EndpointConfig[]): Promise<Reloaded> {
+    return this.#inTurn(() => this.#reload(withEndpoints(this.#config, upstream, endpoints)))
+  }
+
+  /** Changes limits of one gate until the next reload. False: the configuration has no such gate. */
+  setLimits(gate: string, patch: LimitsPatch): boolean {
+    const before = gatesOf(this.#config).get(gate)
     const known = this.control.gateState(gate)
-    return known !== undefined && this.control.setLimits(gate, { ...known.limits, ...limits })
+    if (before === undefined || known === undefined) return false
+    const after = { ...before, ...patch }
+    this.control.setLimits(gate, { ...known.limits, ...patch })
+    this.#patches = new Map([...this.#patches, [gate, { ...this.#patches.get(gate), ...patch }]])
+    this.#config = withLimits(this.#config, this.#patches)
+    this.#log?.info({ gate }, `the gate ${gate} has new limits: ${changedLimits(before, after)}`)
+    return true
+  }
+
+  /** Opens the log file anew, after it has been moved away. False: no file is logged to. */
+  reopenLogs(): boolean {
+    this.#options.logs?.logs.reopen()
+    return this.#options.logs !== undefined && this.#config.log.file !== undefined
   }
 
   /**
@@ -275,6 +317,24 @@ export class Proxy {
     return this.#planes.restarts
   }
 
+  get #log(): Logger | undefined {
+    return this.#options.logs?.logs.process
+  }
+
+  async #reload(config: Config): Promise<Reloaded> {
+    if (this.#state !== 'listening') throw new StartError(`The proxy is ${this.#state} and takes no configuration.`, 1)
+    try {
+      const needRestart = restartsFor(this.#config, config)
+      const { threads, maxWaiting, admin, log } = this.#config
+      await this.#apply({ ...config, threads, maxWaiting, admin, log })
+      this.#countReload('ok')
+      return { generation: this.#generation, needRestart }
+    } catch (error) {
+      this.#countReload('failed')
+      throw error
+    }
+  }
+
   /** Admin comes first and goes last. It is loaded only where it is wanted. */
   async #listenForAdmin(): Promise<void> {
     const { admin } = this.#config
@@ -295,7 +355,7 @@ export class Proxy {
   async #apply(config: Config): Promise<void> {
     const { control } = this
     if (this.#onlyNewest) control.sweep()
-    control.prepare(config)
+    inWords(() => control.prepare(config))
     const binds = await this.#findBinds(config)
     const number = this.#generation + 1
     const planes = this.#planes.all
@@ -307,10 +367,10 @@ export class Proxy {
       await this.#each((plane) => plane.discard())
       throw (refused as PromiseRejectedResult).reason
     }
-    // From here on it holds: each thread looks at the number before it begins a unit.
+    // From here on it holds: each thread looks at the number before it begins a unit. What was set meanwhile stays.
     this.#generation = number
-    this.#config = config
-    control.publish(config, number)
+    this.#config = withLimits(config, this.#patches)
+    control.publish(this.#config, number)
     await this.#each((plane) => plane.adopt())
     for (const key of this.#bound.keys()) if (!binds.has(key)) this.#bound.delete(key)
     await this.#bind()
@@ -437,6 +497,30 @@ export class Proxy {
 
 function samePort(a: BindAddress, b: BindAddress): boolean {
   return 'port' in a && 'port' in b && a.port === b.port
+}
+
+/** What differs, in words: `limit 6 → 3, queue 12 → 100`. */
+function changedLimits(before: Required<LimitsPatch>, after: Required<LimitsPatch>): string {
+  const shown = (gate: Required<LimitsPatch>): [string, string][] => [
+    ['limit', String(gate.limit)],
+    ['queue', String(gate.queue)],
+    ['timeout', gate.timeoutMs === Infinity ? 'off' : formatDuration(gate.timeoutMs)],
+  ]
+  const was = new Map(shown(before))
+  const changed = shown(after).filter(([key, value]) => value !== was.get(key))
+  return changed.length === 0
+    ? 'the same'
+    : changed.map(([key, value]) => `${key} ${was.get(key)} → ${value}`).join(', ')
+}
+
+/** That the shared state is too small for a configuration is no bug, but a mistake in the configuration. */
+function inWords(makeRoom: () => void): void {
+  try {
+    makeRoom()
+  } catch (error) {
+    if (error instanceof CapacityError) throw new StartError(error.message, 2)
+    throw error
+  }
 }
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

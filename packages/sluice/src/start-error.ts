@@ -1,4 +1,4 @@
-import type { ConfigPath } from '@sluice/core'
+import type { ConfigError, ConfigPath } from '@sluice/core'
 
 /** Why a proxy cannot start: a message for people, of one line or one line for each mistake, that needs no stack. */
 export class StartError extends Error {
@@ -6,11 +6,14 @@ export class StartError extends Error {
   readonly exitCode: 1 | 2
   /** The key of the configuration that it is about, when it is about one: whoever has the file knows where it stands. */
   readonly path: ConfigPath | undefined
+  /** Every mistake of a configuration by itself, where the message lists mistakes. */
+  readonly mistakes: readonly ConfigError[]
 
-  constructor(message: string, exitCode: 1 | 2, path?: ConfigPath) {
+  constructor(message: string, exitCode: 1 | 2, path?: ConfigPath, mistakes: readonly ConfigError[] = []) {
     super(message)
     this.name = 'StartError'
     this.exitCode = exitCode
     this.path = path
+    this.mistakes = mistakes
   }
 }
