@@ -2,10 +2,12 @@ import {
   type BindAddress,
   ClientTable,
   type Config,
+  EventLoopDelay,
   HeldBytes,
   LocalStore,
   type MetricsBlock,
   type MetricsSum,
+  type SharedControl,
   type StateControl,
 } from '@sluice/core'
 import { maxConnectionsOfProcess } from './descriptors.ts'
@@ -27,7 +29,8 @@ export interface Planes {
   readonly threads: readonly ThreadStats[]
   /** Timers armed for units and their connections. */
   readonly timers: number
-  readonly restarts: number
+  /** What is held in memory, as `maxBuffered` counts it. */
+  readonly bufferedBytes: number
   /** Whether several planes bind the same ports. */
   readonly sharePorts: boolean
   start(config: Config): void
@@ -60,10 +63,10 @@ class OwnPlane implements Planes {
   readonly control: LocalStore
   readonly all: readonly DataPlane[]
   readonly sharePorts = false
-  readonly restarts = 0
   readonly engine: Engine
+  readonly #delay: EventLoopDelay | undefined
 
-  constructor({ own, logs, pseudonym, onExchange, observer }: PlanesParts) {
+  constructor({ config, own, logs, pseudonym, onExchange, observer }: PlanesParts) {
     const store = new LocalStore(() => performance.now())
     this.control = store
     this.engine = new Engine({
@@ -80,19 +83,27 @@ class OwnPlane implements Planes {
       held: new HeldBytes(store.bufferedKiB, Infinity),
     })
     this.all = [this.engine]
+    if (config.admin !== undefined) this.#delay = new EventLoopDelay(own, '0')
   }
 
   get threads(): readonly ThreadStats[] {
     const { store } = this.engine.runtime
     const { generations } = this.engine.facts
-    return [{ thread: 0, connections: store.allConnections.total, exchanges: store.exchanges.total, generations }]
+    const [connections, exchanges] = [store.allConnections.total, store.exchanges.total]
+    return [{ thread: 0, connections, exchanges, generations, heartbeatAgeMs: 0, restarts: 0 }]
+  }
+
+  get bufferedBytes(): number {
+    return this.control.bufferedKiB.total * 1_024
   }
 
   get timers(): number {
     return this.engine.runtime.fine.count + this.engine.runtime.coarse.count
   }
 
-  start(): void {}
+  start(): void {
+    this.#delay?.start()
+  }
 
   bindsOf(_plane: DataPlane, binds: ReadonlyMap<string, BindAddress>): ReadonlyMap<string, BindAddress> {
     return binds
@@ -103,6 +114,7 @@ class OwnPlane implements Planes {
   }
 
   async end(): Promise<void> {
+    this.#delay?.stop()
     await this.engine.end()
   }
 }
@@ -127,7 +139,7 @@ class ThreadPlanes implements Planes {
     })
   }
 
-  get control(): StateControl {
+  get control(): SharedControl {
     return this.#threads.control
   }
 
@@ -143,8 +155,8 @@ class ThreadPlanes implements Planes {
     return this.#threads.timers
   }
 
-  get restarts(): number {
-    return this.#threads.restarts
+  get bufferedBytes(): number {
+    return this.control.memory.threadCount('bufferedKiB', 0).total * 1_024
   }
 
   get sharePorts(): boolean {

@@ -28,7 +28,7 @@ import { Logs } from './log/logs.ts'
 import { LogFile } from './log/log-file.ts'
 import { type Planes, planesFor } from './planes.ts'
 import { StartError } from './start-error.ts'
-import { type ProxyState, type ProxyStats, readStats } from './stats.ts'
+import { type LeavingEndpoint, leavingBy, type ProxyState, type ProxyStats, readStats } from './stats.ts'
 
 /** How often a drain looks whether everything has ended, in milliseconds. */
 const drainPollMs = 10
@@ -117,6 +117,8 @@ export class Proxy {
   /** Where each address is bound, by its key. */
   readonly #bound = new Map<string, BindAddress>()
   #config: Config
+  /** Endpoints that earlier configurations had. */
+  #leaving: readonly LeavingEndpoint[] = []
   /** Limits that were set since the last reload. */
   #patches: ReadonlyMap<string, LimitsPatch> = new Map()
   #generation = 0
@@ -146,8 +148,10 @@ export class Proxy {
     this.metrics = sum
     const logDropped = this.#own.place(families.logDropped)
     if (logs !== undefined) logs.onDropped = (lines) => this.#own.add(logDropped, lines)
-    const threads = config.threads ?? options.defaultThreads ?? 0
-    this.#planes = planesFor(threads === 'auto' ? availableParallelism() : threads, {
+    const wanted = config.threads ?? options.defaultThreads ?? 0
+    const threads = wanted === 'auto' ? availableParallelism() : wanted
+    const restarts = threads === 0 ? undefined : this.#own.place(families.threadRestarts)
+    this.#planes = planesFor(threads, {
       config,
       metrics: sum,
       own: this.#own,
@@ -161,6 +165,10 @@ export class Proxy {
             { thread },
             `data-plane thread ${thread} has died, another one in ${replacedInMs} ms: ${why}`,
           ),
+        replaced: (thread) => {
+          if (restarts !== undefined) this.#own.add(restarts, 1)
+          logs?.process.info({ thread }, `data-plane thread ${thread} works again`)
+        },
         silent: (thread, forMs) => this.#sayStuck(thread, forMs),
         bringUp: (plane) => this.#inTurn(() => this.#bringUp(plane)),
         hopeless: (why) => this.#giveUp(why),
@@ -298,6 +306,8 @@ export class Proxy {
       control: this.control,
       threads: this.#planes.threads,
       timers: this.#planes.timers,
+      bufferedBytes: this.#planes.bufferedBytes,
+      leaving: this.#leaving,
       boundAddresses: (listener) => this.boundAddresses(listener),
       endpointFacts: (id) => this.#endpointFacts(id),
     })
@@ -310,11 +320,6 @@ export class Proxy {
 
   get control(): StateControl {
     return this.#planes.control
-  }
-
-  /** How often a data-plane thread was replaced. */
-  get threadRestarts(): number {
-    return this.#planes.restarts
   }
 
   get #log(): Logger | undefined {
@@ -369,6 +374,7 @@ export class Proxy {
     }
     // From here on it holds: each thread looks at the number before it begins a unit. What was set meanwhile stays.
     this.#generation = number
+    this.#leaving = leavingBy(this.#config, config, this.#leaving, control)
     this.#config = withLimits(config, this.#patches)
     control.publish(this.#config, number)
     await this.#each((plane) => plane.adopt())

@@ -2,6 +2,7 @@ import {
   type BindAddress,
   type Config,
   connectionStates,
+  type EndpointConfig,
   formatAddress,
   type StateControl,
   type UpstreamConfig,
@@ -23,6 +24,8 @@ export interface ListenerStats {
   readonly addresses: readonly string[]
   /** Open client connections. */
   readonly connections: number
+  /** Those of each thread, in the order of `threads`. */
+  readonly connectionsByThread: readonly number[]
   readonly routes: readonly RouteStats[]
 }
 
@@ -43,6 +46,8 @@ export interface GateStats {
   readonly waiting: number
   /** How long the oldest waiter has waited, in milliseconds. */
   readonly oldestWaitMs: number
+  /** Whether it lets everything through and only counts what it would refuse. */
+  readonly dryRun: boolean
 }
 
 export interface EndpointStats {
@@ -52,6 +57,8 @@ export interface EndpointStats {
   /** Whether it gets work. */
   readonly healthy: boolean
   readonly ejected: boolean
+  /** Whether it is configured no more, and serves only what it has begun. */
+  readonly draining: boolean
   readonly lastFailure: string | undefined
   readonly running: number
   readonly connections: { readonly connecting: number; readonly idle: number; readonly busy: number }
@@ -72,6 +79,10 @@ export interface ThreadStats {
   readonly exchanges: number
   /** Configurations that its units go by, the newest last. */
   readonly generations: readonly number[]
+  /** How long ago it said that it lives. */
+  readonly heartbeatAgeMs: number
+  /** How often it has died and was replaced. */
+  readonly restarts: number
 }
 
 /** What `/state` shows. */
@@ -86,6 +97,14 @@ export interface ProxyStats {
   /** Units under way, over all protocols, and timers armed for them and their connections. */
   readonly exchanges: number
   readonly timers: number
+  /** Bytes held in memory for peers that wait or are slow, as `maxBuffered` counts them. */
+  readonly bufferedBytes: number
+}
+
+/** An endpoint that the configuration has no more. */
+export interface LeavingEndpoint {
+  readonly upstream: string
+  readonly endpoint: EndpointConfig
 }
 
 /** What stats are read from. */
@@ -96,6 +115,8 @@ export interface StatsSource {
   readonly control: StateControl
   readonly threads: readonly ThreadStats[]
   readonly timers: number
+  readonly bufferedBytes: number
+  readonly leaving: readonly LeavingEndpoint[]
   boundAddresses(listener: string): readonly BindAddress[]
   /** What some thread knows of an endpoint. */
   endpointFacts(id: string): EndpointFacts | undefined
@@ -103,6 +124,9 @@ export interface StatsSource {
 
 export function readStats(source: StatsSource): ProxyStats {
   const { config, control, threads } = source
+  const leaving = source.leaving.filter(({ endpoint }) => isServing(endpoint, control))
+  const gone = new Set(leaving.map(({ upstream }) => upstream))
+  for (const { name } of config.upstreams) gone.delete(name)
   return {
     state: source.state,
     generation: source.generation,
@@ -112,6 +136,7 @@ export function readStats(source: StatsSource): ProxyStats {
       protocol,
       addresses: source.boundAddresses(name).map((address) => formatAddress(address)),
       connections: control.connectionsOf(name)?.total ?? 0,
+      connectionsByThread: threads.map(({ thread }) => control.connectionsOf(name)?.of(thread) ?? 0),
       routes: routes.map(({ id, action, gate }) => ({
         id,
         upstream: action.kind === 'forward' ? action.upstream : action.kind,
@@ -125,31 +150,65 @@ export function readStats(source: StatsSource): ProxyStats {
       running,
       waiting,
       oldestWaitMs: Math.round(oldestWaitMs),
+      dryRun: limits.dryRun === true,
     })),
-    upstreams: config.upstreams.map((upstream) => upstreamStats(upstream, source)),
+    upstreams: [...config.upstreams, ...[...gone].map((name) => ({ name, endpoints: [] }))].map((upstream) =>
+      upstreamStats(upstream, leaving, source),
+    ),
     exchanges: threads.reduce((sum, { exchanges }) => sum + exchanges, 0),
     timers: source.timers,
+    bufferedBytes: source.bufferedBytes,
   }
 }
 
-function upstreamStats({ name, endpoints }: UpstreamConfig, source: StatsSource): UpstreamStats {
+/** The endpoints that go with a reload, and those of earlier ones that still serve somebody. */
+export function leavingBy(
+  before: Config,
+  after: Config,
+  earlier: readonly LeavingEndpoint[],
+  control: StateControl,
+): LeavingEndpoint[] {
+  const kept = new Set(after.upstreams.flatMap(({ endpoints }) => endpoints.map(({ id }) => id)))
+  const removed = before.upstreams.flatMap(({ name, endpoints }) =>
+    endpoints.map((endpoint) => ({ upstream: name, endpoint })),
+  )
+  return [...earlier, ...removed].filter(({ endpoint }) => !kept.has(endpoint.id) && isServing(endpoint, control))
+}
+
+function isServing({ id }: EndpointConfig, control: StateControl): boolean {
+  const cells = control.endpointCells(id)
+  return cells !== undefined && cells.running + cells.connections.total > 0
+}
+
+function upstreamStats(
+  { name, endpoints }: Pick<UpstreamConfig, 'name' | 'endpoints'>,
+  leaving: readonly LeavingEndpoint[],
+  source: StatsSource,
+): UpstreamStats {
   const gate = source.control.gateState(upstreamGateId(name))
+  const own = leaving.filter(({ upstream }) => upstream === name)
   return {
     name,
     running: gate?.running ?? 0,
     waiting: gate?.waiting ?? 0,
-    endpoints: endpoints.map(({ id, address }) => {
-      const cells = source.control.endpointCells(id)
-      const facts = source.endpointFacts(id)
-      return {
-        endpoint: formatAddress(address),
-        addresses: facts?.addresses ?? [],
-        healthy: cells !== undefined && cells.probedUp && !cells.ejected,
-        ejected: cells?.ejected ?? false,
-        lastFailure: facts?.lastFailure,
-        running: cells?.running ?? 0,
-        connections: cells === undefined ? { connecting: 0, idle: 0, busy: 0 } : connectionStates(cells),
-      }
-    }),
+    endpoints: [
+      ...endpoints.map((endpoint) => endpointStats(endpoint, false, source)),
+      ...own.map(({ endpoint }) => endpointStats(endpoint, true, source)),
+    ],
+  }
+}
+
+function endpointStats({ id, address }: EndpointConfig, draining: boolean, source: StatsSource): EndpointStats {
+  const cells = source.control.endpointCells(id)
+  const facts = source.endpointFacts(id)
+  return {
+    endpoint: formatAddress(address),
+    addresses: facts?.addresses ?? [],
+    healthy: cells !== undefined && cells.probedUp && !cells.ejected && !draining,
+    ejected: cells?.ejected ?? false,
+    draining,
+    lastFailure: facts?.lastFailure,
+    running: cells?.running ?? 0,
+    connections: cells === undefined ? { connecting: 0, idle: 0, busy: 0 } : connectionStates(cells),
   }
 }

@@ -1,4 +1,3 @@
-import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import { families, type MetricFamily, type Series } from '@sluice/core'
 import { Registry } from 'prom-client'
 import type { Proxy } from '../proxy.ts'
@@ -6,15 +5,20 @@ import type { ProxyStats } from '../stats.ts'
 import { BlockMetric, samplesOf } from './block-metric.ts'
 import { processMetrics } from './process-metrics.ts'
 
-/** Between two looks at how late the event loop is, in milliseconds. */
-const delayResolutionMs = 20
-
 type Sample = ReturnType<typeof samplesOf>[number]
+
+const one = (value: number): Sample[] => [{ labels: {}, value }]
 
 /** What is no count but a state, read from the stats at the scrape. */
 const stateful = new Map<MetricFamily, (stats: ProxyStats) => Sample[]>([
   [families.gateRunning, ({ gates }) => gates.map(({ id, running }) => ({ labels: { gate: id }, value: running }))],
   [families.gateWaiting, ({ gates }) => gates.map(({ id, waiting }) => ({ labels: { gate: id }, value: waiting }))],
+  [
+    families.gateOldestWait,
+    ({ gates }) => gates.map(({ id, oldestWaitMs }) => ({ labels: { gate: id }, value: oldestWaitMs / 1e3 })),
+  ],
+  [families.bufferedBytes, ({ bufferedBytes }) => one(bufferedBytes)],
+  [families.threads, ({ threads }) => one(threads.length)],
   [
     families.connections,
     ({ listeners }) => listeners.map(({ name, connections }) => ({ labels: { listener: name }, value: connections })),
@@ -32,7 +36,9 @@ const stateful = new Map<MetricFamily, (stats: ProxyStats) => Sample[]>([
     families.endpointHealthy,
     ({ upstreams }) =>
       upstreams.flatMap(({ name, endpoints }) =>
-        endpoints.map(({ endpoint, healthy }) => ({ labels: { upstream: name, endpoint }, value: Number(healthy) })),
+        endpoints
+          .filter(({ draining }) => !draining)
+          .map(({ endpoint, healthy }) => ({ labels: { upstream: name, endpoint }, value: Number(healthy) })),
       ),
   ],
 ])
@@ -42,12 +48,10 @@ export class Metrics {
   readonly contentType: string
   readonly #registry = new Registry()
   readonly #proxy: Proxy
-  readonly #delay: IntervalHistogram
   /** Whoever has a figure to show shows it from then on. */
   readonly #shown = new Set<MetricFamily>()
   #series: readonly Series[] = []
   #stats: ProxyStats
-  #delaySamples: Sample[] = []
 
   constructor(proxy: Proxy) {
     this.#proxy = proxy
@@ -55,21 +59,17 @@ export class Metrics {
     this.contentType = this.#registry.contentType
     // Before the first scrape, so that CPU time is counted from the start.
     processMetrics()
-    this.#delay = monitorEventLoopDelay({ resolution: delayResolutionMs })
-    this.#delay.enable()
   }
 
   /** One scrape. Figures and states are read at one moment. */
   async text(): Promise<string> {
     this.#series = this.#proxy.metrics.read()
     this.#stats = this.#proxy.stats()
-    this.#delaySamples = this.#readDelay()
     this.#showNew()
     return `${await this.#registry.metrics()}\n${await processMetrics().metrics()}`
   }
 
   close(): void {
-    this.#delay.disable()
     this.#registry.clear()
   }
 
@@ -83,23 +83,7 @@ export class Metrics {
   }
 
   #samples(family: MetricFamily): Sample[] {
-    if (family === families.eventLoopDelay) return this.#delaySamples
     const gauge = stateful.get(family)
     return gauge === undefined ? samplesOf(family, this.#series) : gauge(this.#stats)
-  }
-
-  #readDelay(): Sample[] {
-    const quantiles = [
-      ['0.5', this.#delay.percentile(50)],
-      ['0.99', this.#delay.percentile(99)],
-      ['1', this.#delay.max],
-    ] as const
-    // The histogram holds the time between two looks, which is the interval itself when nothing is late.
-    const samples = quantiles.map(([quantile, ns]) => ({
-      labels: { thread: '0', quantile },
-      value: this.#delay.count === 0 ? 0 : Math.max(0, ns / 1e9 - delayResolutionMs / 1e3),
-    }))
-    this.#delay.reset()
-    return samples
   }
 }

@@ -38,6 +38,8 @@ export interface ThreadsObserver {
   fault(fault: unknown): void
   /** A thread has died; another one takes its place in so long. */
   died(thread: number, why: string, replacedInMs: number): void
+  /** Another one has taken its place and works. */
+  replaced(thread: number): void
   /** A thread says nothing any more, though it lives. */
   silent(thread: number, forMs: number): void
   /** Brings a replacement up to the configuration that holds. Rejects when it cannot. */
@@ -49,12 +51,12 @@ export interface ThreadsObserver {
 /** The data-plane threads, and what they share. A thread that dies is cleared up after and replaced. */
 export class Threads {
   readonly control: SharedControl
-  /** How often a thread was replaced. */
-  restarts = 0
   readonly #parts: ThreadsParts
   readonly #clients: Int32Array
   readonly #living = new Map<number, Thread>()
   readonly #rings = new Map<Thread, SharedArrayBuffer>()
+  /** How often each was replaced. */
+  readonly #restarts = new Map<number, number>()
   readonly #bornAt = new Map<number, number>()
   readonly #backOffMs = new Map<number, number>()
   readonly #timers = new Set<NodeJS.Timeout>()
@@ -82,6 +84,8 @@ export class Threads {
       connections: memory.threadCount('connections', 0).of(number),
       exchanges: memory.threadCount('exchanges', 0).of(number),
       generations: facts.generations,
+      heartbeatAgeMs: Math.max(0, this.control.heartbeatAgeMs(number)),
+      restarts: this.#restarts.get(number) ?? 0,
     }))
   }
 
@@ -183,8 +187,9 @@ export class Threads {
     const thread = this.#make(number)
     try {
       await this.#parts.observer.bringUp(thread)
-      this.restarts++
+      this.#restarts.set(number, (this.#restarts.get(number) ?? 0) + 1)
       this.#living.set(number, thread)
+      this.#parts.observer.replaced(number)
     } catch (error) {
       if (error instanceof ThreadDied || this.#ending) return
       this.#parts.observer.fault(error as Error)

@@ -122,7 +122,8 @@ describe('the admin listener', () => {
     const contract = `sluice_requests_total sluice_request_seconds sluice_gate_running sluice_gate_waiting
       sluice_gate_wait_seconds sluice_gate_refused_total sluice_upstream_connections sluice_endpoint_healthy
       sluice_connections sluice_connections_refused_total sluice_bytes_total sluice_internal_errors_total
-      sluice_log_dropped_total sluice_event_loop_delay_seconds`.split(/\s+/)
+      sluice_log_dropped_total sluice_event_loop_delay_seconds
+      sluice_gate_oldest_wait_seconds sluice_buffered_bytes sluice_threads`.split(/\s+/)
     const names = [...body.matchAll(/^# TYPE (sluice_\w+)/gm)].map(([, name]) => name)
     expect(names).to.have.members(contract)
     const lines = body.split('\n')
