@@ -176,4 +176,52 @@ describe('an HTTP/1.1 session', () => {
     })
     expect(written).to.be.below(size)
   })
+
+  it('answers the request that was on its way as a drain began, and says that it is the last one', async () => {
+    through = await Through.start(answering(ok('served')))
+    const client = await through.client()
+    await client.write(request('GET /first'))
+    expect(await client.readUntil('served')).not.to.match(/connection/i)
+    const fresh = await through.client()
+    await eventually(() => through.proxy.stats().listeners[0]!.connections === 2)
+    const drained = through.proxy.drain()
+    // Both could not know of it.
+    await client.write(request('GET /second'))
+    await fresh.write(request('GET /only'))
+    for (const one of [client, fresh]) {
+      expect((await one.readUntil('served')).toString()).to.match(/\r\nConnection: close\r\n/)
+      expect(await one.ended).to.equal('fin')
+      await one.close()
+    }
+    await drained
+  })
+
+  it('serves one request more to whom the head of an answer had not said that it is the last one', async () => {
+    let finish = () => {}
+    const finished = new Promise<void>((resolve) => (finish = resolve))
+    through = await Through.start(async (one) => {
+      for (;;) {
+        await one.readHead()
+        await one.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nbeg')
+        await finished
+        await one.write('un')
+      }
+    })
+    const client = await through.client()
+    await client.write(request('GET /'))
+    const idle = await through.client()
+    await eventually(() => through.proxy.stats().listeners[0]!.connections === 2)
+    expect((await client.readUntil('beg')).toString()).not.to.match(/connection/i)
+    const drained = through.proxy.drain()
+    // An idle connection beside it shows that listeners drain: its request is answered as the last one.
+    await idle.write(request('GET /'))
+    await idle.readUntil('Connection: close')
+    finish()
+    await client.readUntil('un')
+    await client.write(request('GET /'))
+    expect((await client.readUntil('begun')).toString()).to.match(/\r\nConnection: close\r\n/)
+    expect(await client.ended).to.equal('fin')
+    await client.close()
+    await drained
+  })
 })

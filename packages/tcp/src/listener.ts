@@ -9,6 +9,7 @@ export class TcpListener implements Listener {
   readonly #parts: ListenerParts
   readonly #admission: ClientAdmission
   #options: TcpListenerOptions
+  #closed = false
   /** With the ticket of each one's client. */
   readonly #exchanges = new Map<TcpExchange, number>()
 
@@ -59,7 +60,8 @@ export class TcpListener implements Listener {
     const exchange = new TcpExchange(this, link)
     this.#exchanges.set(exchange, ticket)
     link.handler = exchange
-    exchange.start()
+    if (this.#closed) link.destroy()
+    else exchange.start()
     return link.handler
   }
 
@@ -75,6 +77,7 @@ export class TcpListener implements Listener {
   drain(): void {}
 
   close(): void {
+    this.#closed = true
     for (const exchange of this.#exchanges.keys()) exchange.close()
   }
 }

@@ -458,6 +458,7 @@ describe('TLS', () => {
     await client.close()
     await Promise.all(halves.slice(0, 3).map((half) => half.close()))
     // The last one is still in its handshake when everything is closed.
+    await stage.proxy.close()
     await stage.close()
     await halves[3]!.ended
     await halves[3]!.close()

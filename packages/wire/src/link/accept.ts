@@ -47,6 +47,9 @@ const defaults = { backlog: 4_096 }
 /** How long a TLS handshake may take, in milliseconds. */
 const handshakeMs = 10_000
 
+/** How long one that is under way may still take once nobody is accepted any more, in milliseconds. */
+const lastHandshakeMs = 2_000
+
 /** How long a closing socket that is never found without a new connection is tried to be, in milliseconds. */
 const maxEmptyingMs = 1_000
 
@@ -70,13 +73,12 @@ export class Acceptor {
   /** Without one, connections are closed as they come. */
   target: AcceptTarget | undefined
   readonly #server: Server
-  readonly #handshaking = new Set<TLSSocket>()
+  /** With what ends each of them when it takes too long. */
+  readonly #handshaking = new Map<TLSSocket, NodeJS.Timeout>()
   #owned = false
   #acceptedCount = 0
   #closing: Promise<void> | undefined
   #closed = false
-  /** Called when the last handshake has ended. */
-  #handshakesEnded: (() => void) | undefined
 
   constructor(target?: AcceptTarget) {
     this.target = target
@@ -104,8 +106,8 @@ export class Acceptor {
   }
 
   /**
-   * Stops accepting, and resolves when no further link will come. Who was connected before is accepted still, and
-   * handshakes under way are ended; only on Linux, elsewhere the kernel may reset who waits to be accepted.
+   * Stops accepting, and resolves when the socket is closed. Who was connected before is accepted still: on Linux;
+   * elsewhere the kernel may reset who waits for it. Handshakes that are under way may end within two seconds.
    */
   close(): Promise<void> {
     return (this.#closing ??= this.#close())
@@ -114,13 +116,16 @@ export class Acceptor {
   /** Stops accepting at once; the kernel resets who waits to be accepted. */
   destroy(): void {
     this.#stop()
-    for (const socket of this.#handshaking) socket.destroy()
+    for (const socket of this.#handshaking.keys()) socket.destroy()
   }
 
   async #close(): Promise<void> {
     await this.#emptied()
     this.#stop()
-    if (this.#handshaking.size > 0) await new Promise<void>((resolve) => (this.#handshakesEnded = resolve))
+    for (const [socket, timer] of this.#handshaking) {
+      clearTimeout(timer)
+      this.#handshaking.set(socket, endAfter(socket, lastHandshakeMs))
+    }
   }
 
   #stop(): void {
@@ -196,14 +201,11 @@ export class Acceptor {
       secureContext: tls.secureContext,
       ...(tls.protocols === undefined ? {} : { ALPNProtocols: [...tls.protocols] }),
     })
-    this.#handshaking.add(socket)
-    const timer = setTimeout(() => raw.destroy(), handshakeMs)
+    this.#handshaking.set(socket, endAfter(socket, handshakeMs))
     let handedOver = false
     const ended = () => {
-      clearTimeout(timer)
-      if (!this.#handshaking.delete(socket)) return
-      if (!handedOver) target.leave(ticket)
-      if (this.#handshaking.size === 0) this.#handshakesEnded?.()
+      clearTimeout(this.#handshaking.get(socket))
+      if (this.#handshaking.delete(socket) && !handedOver) target.leave(ticket)
     }
     const failed = (error: unknown) => {
       ended()
@@ -227,6 +229,10 @@ export class Acceptor {
       socket.resume()
     })
   }
+}
+
+function endAfter(socket: TLSSocket, ms: number): NodeJS.Timeout {
+  return setTimeout(() => socket.destroy(), ms)
 }
 
 /** Closes a connection that nobody will serve, with RST: it must not cost a port for a minute more. */

@@ -10,6 +10,7 @@ import { secureContext } from './pair.ts'
 class Greeting implements AcceptTarget {
   readonly tls: AcceptTarget['tls']
   readonly links: Link[] = []
+  left = 0
   readonly #word: string
 
   constructor(word: string, tls?: AcceptTarget['tls']) {
@@ -36,7 +37,9 @@ class Greeting implements AcceptTarget {
     return 0
   }
 
-  leave(): void {}
+  leave(): void {
+    this.left++
+  }
 
   refused(): void {}
 }
@@ -96,10 +99,12 @@ describe('an acceptor', () => {
   })
 
   it('forgets a client that leaves during its handshake', async () => {
-    const acceptor = new Acceptor(new Greeting('hello', { secureContext }))
+    const target = new Greeting('hello', { secureContext })
+    const acceptor = new Acceptor(target)
     const client = await RawClient.connect({ port: await portOf(acceptor) })
     await client.fin()
     await client.ended
+    await eventually(() => target.left === 1)
     await acceptor.close()
   })
 
@@ -109,15 +114,44 @@ describe('an acceptor', () => {
     const port = await portOf(acceptor)
     const raw = connect(port, '127.0.0.1')
     await new Promise((resolve) => raw.once('connect', resolve))
-    let closed = false
-    const closing = acceptor.close().then(() => (closed = true))
-    await eventually(() => refuses(port))
-    expect(closed).to.equal(false)
+    await acceptor.close()
+    expect(await refuses(port)).to.equal(true)
     const secure = connectTls({ socket: raw, ca: certificate.cert, servername: 'sluice.test' })
     await new Promise((resolve) => secure.once('data', resolve))
-    await closing
     secure.destroy()
     for (const link of target.links) link.destroy()
+  })
+
+  it('ends a handshake that is not done two seconds after it has closed', async () => {
+    const target = new Greeting('hello', { secureContext })
+    const acceptor = new Acceptor(target)
+    const client = await RawClient.connect({ port: await portOf(acceptor) })
+    const started = performance.now()
+    await acceptor.close()
+    await client.ended
+    expect(performance.now() - started).to.be.within(1_990, 9_000)
+    await eventually(() => target.left === 1)
+  })
+
+  it('turns a client away that its new target does not admit after its handshake', async () => {
+    const first = new Greeting('first', { secureContext })
+    const second = new Greeting('second', { secureContext })
+    second.admit = () => -1
+    const acceptor = new Acceptor(first)
+    const port = await portOf(acceptor)
+    const raw = connect(port, '127.0.0.1')
+    raw.on('error', () => {})
+    await new Promise((resolve) => raw.once('connect', resolve))
+    const late = await RawClient.connect({ port, tls: { ca: certificate.cert, servername: 'sluice.test' } })
+    await late.readUntil('first')
+    acceptor.target = second
+    const secure = connectTls({ socket: raw, ca: certificate.cert, servername: 'sluice.test' })
+    secure.on('error', () => {})
+    await new Promise((resolve) => secure.once('close', resolve))
+    expect([first.left, second.links.length]).to.deep.equal([1, 0])
+    acceptor.destroy()
+    await late.close()
+    for (const link of first.links) link.destroy()
   })
 
   it('resets nobody who was connected when it closes', async function () {
