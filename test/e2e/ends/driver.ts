@@ -35,6 +35,8 @@ export interface Beyond {
   readonly stage: Stage
   /** Resolves when the client has bytes of the answer. */
   readonly clientHasBytes: () => Promise<void>
+  /** Idle connections to this very upstream. */
+  readonly idle: () => number
 }
 
 /** What a raw upstream does with each connection. */
@@ -46,7 +48,7 @@ export interface UpstreamEnd {
   /** `refuses` and `hangs` have no script. */
   readonly script: UpstreamScript | 'refuses' | 'hangs'
   /** Runs one unit through and asserts what the client sees. */
-  readonly expects: (client: RawClient, stage: Stage) => Promise<void>
+  readonly expects: (client: RawClient, beyond: Beyond) => Promise<void>
   /** What the account says; several where the kernel decides which of two things is seen first. */
   readonly reason: string | readonly string[]
 }

@@ -6,8 +6,15 @@ import {
   type RawConnection,
   type RawScript,
 } from '../../../packages/testkit/src/raw/index.ts'
-import type { Stage } from '../support/stage.ts'
-import { type Cell, type ClientState, type Driver, gates, type UpstreamEnd, type UpstreamScript } from './driver.ts'
+import {
+  type Beyond,
+  type Cell,
+  type ClientState,
+  type Driver,
+  gates,
+  type UpstreamEnd,
+  type UpstreamScript,
+} from './driver.ts'
 
 type Framing = 'length' | 'chunked'
 
@@ -361,31 +368,31 @@ const upstreamEnds: UpstreamEnd[] = [
   {
     name: 'surplus bytes after the response',
     script: afterHead((one) => one.write(`${ok}surplus`)),
-    expects: async (client, stage) => {
+    expects: async (client, beyond) => {
       await whole('done')(client)
-      await notReused(client, stage)
+      await notReused(client, beyond)
     },
     reason: 'ok',
   },
   {
     name: 'a second response unasked',
-    script: afterHead(async (one, { stage }) => {
+    script: afterHead(async (one, { idle }) => {
       await one.write(ok)
-      await eventually(() => idleConnections(stage) === 1)
+      await eventually(() => idle() === 1)
       await one.write('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nothers')
     }),
-    expects: async (client, stage) => {
+    expects: async (client, beyond) => {
       await whole('done')(client)
-      await notReused(client, stage)
+      await notReused(client, beyond)
     },
     reason: 'ok',
   },
   {
     name: 'FIN while idle',
     script: afterHead((one) => writeThenFin(one, ok)),
-    expects: async (client, stage) => {
+    expects: async (client, beyond) => {
       await whole('done')(client)
-      await notReused(client, stage)
+      await notReused(client, beyond)
     },
     reason: 'ok',
   },
@@ -397,11 +404,9 @@ const upstreamEnds: UpstreamEnd[] = [
   },
 ]
 
-const idleConnections = (stage: Stage): number => stage.stats.upstreams[0]!.endpoints[0]!.connections.idle
-
 /** The connection is not kept, and the next request is served on another one. */
-async function notReused(client: RawClient, stage: Stage): Promise<void> {
-  await eventually(() => idleConnections(stage) === 0)
+async function notReused(client: RawClient, { idle }: Beyond): Promise<void> {
+  await eventually(() => idle() === 0)
   await client.write(get('/ok', 'next'))
   expect((await client.readUntil('done')).toString('latin1')).not.to.include('others')
 }

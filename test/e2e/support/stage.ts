@@ -5,18 +5,28 @@ import { eventually, RawClient, type RawClientOptions } from '../../../packages/
 /** A configuration in the words of the file; what is wrong with it the proxy says. */
 export type Written = Record<string, unknown>
 
-/** A proxy in this process with everything a test asks about it, and the clients that were made for it. */
+/** Data-plane threads where a test does not say: `SLUICE_THREADS` in the environment, else 0. */
+export const threadsByDefault = Number(process.env.SLUICE_THREADS ?? 0)
+
+/**
+ * A proxy in this process with everything a test asks about it, and the clients that were made for it.
+ *
+ * Where it has threads, accounts and faults come by message, a moment after the counts of `stats` have changed: a test
+ * awaits them.
+ */
 export class Stage {
   readonly proxy: Proxy
   /** Bugs of ours that were caught. Must stay empty. */
   readonly faults: readonly unknown[]
   /** Every exchange that has settled, in order. */
   readonly accounts: ExchangeRecord[]
+  readonly threads: number
   readonly #clients = new Set<RawClient>()
   readonly #closers: (() => Promise<void>)[] = []
 
-  private constructor(proxy: Proxy, faults: unknown[], accounts: ExchangeRecord[]) {
+  private constructor(proxy: Proxy, threads: number, faults: unknown[], accounts: ExchangeRecord[]) {
     this.proxy = proxy
+    this.threads = threads
     this.faults = faults
     this.accounts = accounts
   }
@@ -24,12 +34,13 @@ export class Stage {
   static async start(config: Written): Promise<Stage> {
     const faults: unknown[] = []
     const accounts: ExchangeRecord[] = []
-    const proxy = await createProxy({ drainTimeout: '5s', ...config } as ConfigInput, {
+    const threads = (config.threads as number | undefined) ?? threadsByDefault
+    const proxy = await createProxy({ drainTimeout: '5s', ...config, threads } as ConfigInput, {
       onExchange: (record) => accounts.push(record),
       onFault: (fault) => faults.push(fault),
     })
     await proxy.listen()
-    return new Stage(proxy, faults, accounts)
+    return new Stage(proxy, threads, faults, accounts)
   }
 
   get stats(): ProxyStats {
@@ -82,7 +93,7 @@ export class Stage {
   }
 
   /** Resolves when nothing is under way any more; rejects with what is left. */
-  async settled(timeoutMs = 5_000): Promise<void> {
+  async settled(timeoutMs = 10_000): Promise<void> {
     await eventually(
       () => {
         expect(residue(this.stats)).to.deep.equal([])
