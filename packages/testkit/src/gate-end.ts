@@ -1,4 +1,13 @@
-import type { Config, Gate, Runtime, SharedControl, SharedMemory, SharedStore, Upstream } from '@sluice/core'
+import type {
+  Config,
+  Gate,
+  Runtime,
+  SharedControl,
+  SharedMemory,
+  SharedStore,
+  Upstream,
+  UpstreamPlan,
+} from '@sluice/core'
 import { parseConfigObject } from '@sluice/core'
 import type { DispatcherModules } from './dispatcher-model.ts'
 import { type Unit, unitMaker } from './gate-store.ts'
@@ -51,6 +60,8 @@ export interface GateEndOptions {
   /** Default: 0. */
   readonly units?: number
   readonly told?: (unit: Unit) => void
+  /** Default: true. False: it has prepared the configuration, and does not work by it yet. */
+  readonly adopts?: boolean
 }
 
 /**
@@ -67,6 +78,7 @@ export class GateEnd {
   readonly mortal: MortalMemory | undefined
   dead = false
   readonly #runtime: Runtime
+  readonly #plan: UpstreamPlan
   readonly #words: Int32Array
   readonly #mailPlace: number
   #read: (what: number) => void = () => {}
@@ -95,13 +107,19 @@ export class GateEnd {
     const parts = { turn: this.#runtime.turn, clock }
     const plain = config.gates.map((gate) => this.store.gate(gate.id, gate, parts))
     this.upstream = new modules.Upstream(config.upstreams[0]!, this.#runtime)
-    this.upstream.prepare(this.upstream.config, () => undefined).commit()
+    this.#plan = this.upstream.prepare(this.upstream.config, () => undefined)
+    if (options.adopts ?? true) this.adopt()
     this.gates = [...plain, this.upstream.gate]
     const { Permit, Waiter } = modules
     const make = unitMaker({ make: () => Promise.reject(new Error('not here')), Permit, Waiter }, (unit) =>
       this.dead ? undefined : options.told?.(unit),
     )
     this.units = Array.from({ length: options.units ?? 0 }, (_, i) => make(`${thread}.${i}`))
+  }
+
+  /** Works by the configuration from now on. */
+  adopt(): void {
+    this.#plan.commit()
   }
 
   /** What it is asked to look at and has not read yet. */

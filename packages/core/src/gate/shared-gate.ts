@@ -76,7 +76,7 @@ export class SharedGate implements Gate {
       return false
     }
     let room: Room | undefined
-    if (this.admission !== undefined) {
+    if (this.#needsRoom) {
       room = this.#takeRoom()
       if (room === undefined) {
         unlock(words, at)
@@ -191,7 +191,13 @@ export class SharedGate implements Gate {
     const granted = state === slotState.granted
     let room: Room | undefined
     if (granted) {
-      room = this.#store.roomOf(words[place + slotWord.room]!)
+      const record = words[place + slotWord.room]!
+      room = this.#store.roomOf(record)
+      if (room === undefined && record !== none) {
+        unlock(words, this.#at)
+        this.#store.putOff(slot)
+        return
+      }
       words[this.#held] = words[this.#held]! + 1
       room?.hold(1)
     }
@@ -199,6 +205,7 @@ export class SharedGate implements Gate {
     if (granted || state === slotState.left) words[place + slotWord.state] = slotState.free
     unlock(words, this.#at)
     if (granted) this.#tell(slot, room)
+    this.#store.settled(slot)
     if (granted || state === slotState.left) this.#store.slots.giveBack(slot)
   }
 
@@ -206,10 +213,15 @@ export class SharedGate implements Gate {
     return this.#words[this.#at + word]!
   }
 
+  /** A thread that has not got a gate's endpoints yet lets nobody through, not those of other threads either. */
+  get #needsRoom(): boolean {
+    return this.admission !== undefined || this.#words[this.#at + gateWord.rooms] !== 0
+  }
+
   /** A bug in an admission must not leave the lock taken for all threads. */
   #takeRoom(): Room | undefined {
     try {
-      return this.admission!.take()
+      return this.admission?.take()
     } catch (fault) {
       unlock(this.#words, this.#at)
       throw fault
@@ -272,7 +284,8 @@ export class SharedGate implements Gate {
     // Granted by another thread, and not taken up: the slot is in this thread's list still, and is freed from there.
     words[place + slotWord.state] = slotState.left
     words[this.#at + gateWord.running] = words[this.#at + gateWord.running]! - 1
-    this.#store.roomOf(words[place + slotWord.room]!)?.leave()
+    const record = words[place + slotWord.room]!
+    if (record !== none) this.#store.cellsOf(record).leave()
     this.#admitLocked()
     unlock(words, this.#at)
     this.#wake()
@@ -298,7 +311,7 @@ export class SharedGate implements Gate {
       if (slot === none) return
       if (words[at + gateWord.running]! >= words[at + gateWord.limit]! && words[at + gateWord.dryRun] === 0) return
       let room: Room | undefined
-      if (this.admission !== undefined) {
+      if (this.#needsRoom) {
         room = this.#takeRoom()
         if (room === undefined) return
       }

@@ -43,6 +43,8 @@ export const gateWord = {
   releaseInterval: 12,
   /** How long a dead thread's permits are kept (`abandoned: wait`), in milliseconds; 0: not at all. */
   abandonedMs: 13,
+  /** 1: it stands before endpoints, so nobody is let through without room at one. */
+  rooms: 14,
   held: 16,
 } as const
 

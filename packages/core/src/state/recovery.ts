@@ -130,8 +130,10 @@ export class Recovery {
     let running = this.#sum(this.#memory.heldPlace(gate, 0))
     for (const slot of this.#slotsInUse()) {
       const place = this.#slotPlace(slot)
-      if (words[place + slotWord.gate] !== gate) continue
-      const state = words[place + slotWord.state]
+      // The state before the gate: the slot of another gate may begin to wait there while we look. Read the other way
+      // round, it would be one that has been here and waits.
+      const state = Atomics.load(words, place + slotWord.state)
+      if (Atomics.load(words, place + slotWord.gate) !== gate) continue
       if (state === slotState.waiting) waiting.push(slot)
       if (state !== slotState.granted) continue
       running++

@@ -56,6 +56,7 @@ export class SharedControl implements StateControl {
         this.memory.endpointWords(record).fill(0)[endpointWord.gate] = upstream
         this.#cells(record).setLimits(limits)
         this.#endpointsByGate.set(upstream, [...(this.#endpointsByGate.get(upstream) ?? []), record])
+        this.memory.words[this.memory.gatePlace(upstream) + gateWord.rooms] = 1
       })
     }
     for (const id of listeners) this.#listeners.assign(id, () => {})
@@ -81,19 +82,19 @@ export class SharedControl implements StateControl {
 
   sweep(): void {
     const { gates, endpoints, listeners } = this.#identities!
-    for (const id of [...this.#endpoints.byId.keys()]) {
+    for (const id of this.#endpoints.byId.keys()) {
       const cells = this.endpointCells(id)!
       if (endpoints.has(id) || cells.running + cells.connections.total > 0) continue
       this.#forgetEndpoint(cells.record)
       this.#endpoints.free(id)
     }
-    for (const id of [...this.#gates.byId.keys()]) {
+    for (const id of this.#gates.byId.keys()) {
       const { running, waiting } = this.gateState(id)!
       const record = this.#gates.byId.get(id)!
       if (gates.has(id) || running + waiting > 0 || this.#endpointsByGate.has(record)) continue
       this.#gates.free(id)
     }
-    for (const id of [...this.#listeners.byId.keys()]) {
+    for (const id of this.#listeners.byId.keys()) {
       if (!listeners.includes(id) && this.connectionsOf(id)!.total === 0) this.#listeners.free(id)
     }
   }

@@ -37,6 +37,8 @@ export class SharedStore implements StateStore {
   readonly #gates = new Map<string, SharedGate>()
   readonly #gatesByRecord: (SharedGate | undefined)[] = []
   readonly #endpoints: (Endpoint | undefined)[] = []
+  /** Slots granted with room at an endpoint that this thread has not got yet. */
+  readonly #early = new Set<number>()
   readonly #granted: number
   #records: Records
 
@@ -84,6 +86,10 @@ export class SharedStore implements StateStore {
       this.#gates.delete(id)
       if (this.#gatesByRecord[gate.record] === gate) this.#gatesByRecord[gate.record] = undefined
     }
+    for (const [record, endpoint] of this.#endpoints.entries()) {
+      if (endpoint === undefined || records.endpoints.get(endpoint.config.id) === record) continue
+      this.#endpoints[record] = undefined
+    }
   }
 
   gate(id: string, _limits: GateLimits, parts: GateParts): Gate {
@@ -98,13 +104,12 @@ export class SharedStore implements StateStore {
   }
 
   endpoint(id: string): EndpointCells {
-    const record = recordOf(this.#records.endpoints, 'endpoint', id)
-    const holders = this.threads + 1
-    return new EndpointCells(this.#memory.endpointWords(record), { record, thread: this.thread, holders })
+    return this.cellsOf(recordOf(this.#records.endpoints, 'endpoint', id))
   }
 
   adopt(endpoint: Endpoint): void {
     this.#endpoints[endpoint.record] = endpoint
+    for (const slot of this.#early) this.#gateOf(slot).takeUp(slot)
   }
 
   connections(listener: string): ThreadCount {
@@ -149,6 +154,25 @@ export class SharedStore implements StateStore {
   /** The room that is meant by an endpoint's record. */
   roomOf(record: number): Room | undefined {
     return record === none ? undefined : this.#endpoints[record]
+  }
+
+  /** What is known of the endpoint with that record, which this thread may not have got yet. */
+  cellsOf(record: number): EndpointCells {
+    const holders = this.threads + 1
+    return new EndpointCells(this.#memory.endpointWords(record), { record, thread: this.thread, holders })
+  }
+
+  /**
+   * The slot has been granted with room at an endpoint of a configuration that holds, and by which this thread does not
+   * work yet: its waiter is told once the endpoint is adopted.
+   */
+  putOff(slot: number): void {
+    this.#early.add(slot)
+  }
+
+  /** The slot is free: nothing is put off in it. */
+  settled(slot: number): void {
+    if (this.#early.size > 0) this.#early.delete(slot)
   }
 
   /** How long a slot's waiter has waited, in milliseconds. */

@@ -1,0 +1,86 @@
+import { expect } from 'chai'
+import { GateEnds } from './gate-ends.ts'
+
+describe('SharedGate before endpoints that a thread has not got yet', () => {
+  let ends: GateEnds
+
+  beforeEach(() => {
+    ends = new GateEnds({ endpoints: [1] })
+  })
+
+  afterEach(() => ends.close())
+
+  it('lets nobody through from there', () => {
+    const late = ends.open(0, { adopts: false })
+    expect(late.upstream.gate.tryAcquire(late.units[0]!.permit)).to.equal(false)
+  })
+
+  it("admits no other thread's waiters from there without room", async () => {
+    const [first, late] = [ends.open(0), ends.open(1, { adopts: false })]
+    const [holder, waiter] = first.units
+    expect(first.upstream.gate.tryAcquire(holder!.permit)).to.equal(true)
+    expect(first.upstream.gate.enqueue(waiter!)).to.equal(true)
+    late.upstream.gate.admitWaiting()
+    await Promise.resolve()
+    expect(ends.control.gateState('upstream:u')).to.include({ running: 1, waiting: 1 })
+    holder!.permit.release()
+    expect(waiter!.permit.room).to.equal(first.upstream.endpoints[0])
+  })
+
+  it('tells a waiter that was granted room there once the thread has adopted it', async () => {
+    const [first, late] = [ends.open(0), ends.open(1, { adopts: false })]
+    const waiter = late.units[0]!
+    const [holder] = first.units
+    expect(first.upstream.gate.tryAcquire(holder!.permit)).to.equal(true)
+    expect(late.upstream.gate.enqueue(waiter)).to.equal(true)
+    holder!.permit.release()
+    late.readMail()
+    await Promise.resolve()
+    expect(ends.told).to.deep.equal([])
+    expect(ends.problem).to.equal(undefined)
+    late.adopt()
+    await Promise.resolve()
+    expect(ends.told).to.deep.equal(['1.0'])
+    expect(waiter.permit.room).to.equal(late.upstream.endpoints[0])
+    waiter.permit.release()
+    expect(ends.control.gateState('upstream:u')).to.include({ running: 0, waiting: 0 })
+    expect(ends.truth.slots()).to.deep.equal([])
+  })
+
+  it('has room again when a waiter leaves that was granted it', () => {
+    const [first, late] = [ends.open(0), ends.open(1, { adopts: false })]
+    const waiter = late.units[0]!
+    const [holder, next] = first.units
+    expect(first.upstream.gate.tryAcquire(holder!.permit)).to.equal(true)
+    expect(late.upstream.gate.enqueue(waiter)).to.equal(true)
+    holder!.permit.release()
+    late.readMail()
+    late.upstream.gate.leave(waiter)
+    expect(first.upstream.gate.tryAcquire(next!.permit)).to.equal(true)
+    late.adopt()
+    expect(ends.told).to.deep.equal([])
+    expect(ends.problem).to.equal(undefined)
+    expect(ends.truth.slots()).to.deep.equal([])
+  })
+
+  it('does not take the endpoint that had its record before for the new one', async () => {
+    const [first, late] = [ends.open(0), ends.open(1)]
+    const { control } = ends
+    const former = late.upstream.endpoints[0]!
+    const next = new GateEnds({ endpoints: [2] }).config
+    const renamed = {
+      ...next,
+      upstreams: next.upstreams.map((upstream) => ({
+        ...upstream,
+        endpoints: upstream.endpoints.map((one) => ({ ...one, id: 'endpoint:u/new' })),
+      })),
+    }
+    control.publish({ ...renamed, upstreams: [] }, 2)
+    control.sweep()
+    control.prepare(renamed)
+    control.publish(renamed, 3)
+    expect(control.records.endpoints.get('endpoint:u/new')).to.equal(former.record)
+    for (const end of [first, late]) end.store.assign(control.records)
+    expect(late.store.roomOf(former.record)).to.equal(undefined)
+  })
+})
