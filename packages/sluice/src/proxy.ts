@@ -456,7 +456,6 @@ export class Proxy {
       await this.#quiet(closeTimeoutMs)
     }
     await this.#planes.end(closeTimeoutMs)
-    this.#bound.clear()
     await this.#admin?.close()
     await this.#options.lastly?.()
     this.#hasEnded()
