@@ -153,11 +153,17 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
     this.#stage = 0
   }
 
-  /** Sends the unit on its way. `now`: the clock's milliseconds, when they are known. */
-  protected begin(route: Route, now: number = this.runtime.clock()): void {
+  /** Notes the unit's way, before it is sent on it: the configuration that the route belongs to lives on until its end. */
+  protected matched(route: Route): void {
     this.route = route
+    if (route.generation === this.#generation) return
     this.#generation = route.generation
     if (route.generation !== undefined) route.generation.exchanges++
+  }
+
+  /** Sends the unit on its way. `now`: the clock's milliseconds, when they are known. */
+  protected begin(route: Route, now: number = this.runtime.clock()): void {
+    this.matched(route)
     this.#now = now
     this.#admit()
   }

@@ -168,7 +168,7 @@ export class HttpExchange extends Exchange implements Head {
       this.fail(route)
       return
     }
-    this.route = route
+    this.matched(route)
     if (route.upstream !== undefined && this.session.listener.held?.exceeded === true) {
       this.fail(refusals.overloaded)
       return

@@ -35,6 +35,7 @@ export class HttpListener implements Listener {
 
   /** What the next request goes by. */
   get settings(): HttpSettings {
+    this.runtime.catchUp()
     return this.#settings
   }
 

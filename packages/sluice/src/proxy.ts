@@ -23,6 +23,7 @@ import type { DataPlane, EndpointFacts, NextConfig } from './engine/data-plane.t
 import type { Engine } from './engine/engine.ts'
 import type { ExchangeRecord } from './engine/exchange-record.ts'
 import { FaultLog } from './fault-log.ts'
+import { HealthLog } from './log/health-log.ts'
 import { LogCollector } from './log/log-collector.ts'
 import { Logs } from './log/logs.ts'
 import { LogFile } from './log/log-file.ts'
@@ -114,6 +115,7 @@ export class Proxy {
   readonly #own = new MetricsBlock()
   readonly #planes: Planes
   readonly #faults: FaultLog
+  readonly #health: HealthLog | undefined
   /** Where each address is bound, by its key. */
   readonly #bound = new Map<string, BindAddress>()
   #config: Config
@@ -143,6 +145,7 @@ export class Proxy {
     const onFault =
       logs === undefined ? console.error : (fault: unknown) => logs.process.error({ err: fault }, 'internal')
     this.#faults = new FaultLog(options.onFault ?? onFault)
+    if (logs !== undefined) this.#health = new HealthLog(logs.process, () => this.stats().upstreams)
     const sum = new MetricsSum()
     sum.add(this.#own)
     this.metrics = sum
@@ -190,6 +193,11 @@ export class Proxy {
     return this.#generation
   }
 
+  /** Where relative paths of the configuration begin. */
+  get baseDir(): string {
+    return this.#options.baseDir ?? process.cwd()
+  }
+
   /** Reads the configuration anew from where it came from and applies it; undefined where there is nothing to read. */
   get reloadFile(): (() => Promise<Reloaded>) | undefined {
     return this.#options.reloadFile
@@ -228,6 +236,7 @@ export class Proxy {
       await this.#inTurn(() => this.#apply(this.#config))
       if (this.#closing !== undefined) throw new StartError('The proxy was closed while it started.', 1)
       this.#state = 'listening'
+      this.#health?.start()
     } catch (error) {
       await this.close()
       throw error
@@ -372,6 +381,9 @@ export class Proxy {
       await this.#each((plane) => plane.discard())
       throw (refused as PromiseRejectedResult).reason
     }
+    const [died] = ends.filter((end) => end.status === 'rejected')
+    // What dies at the start would die again; later it is replaced by one that is up to date.
+    if (died !== undefined && number === 1) throw new StartError(String((died.reason as Error).message), 1)
     // From here on it holds: each thread looks at the number before it begins a unit. What was set meanwhile stays.
     this.#generation = number
     this.#leaving = leavingBy(this.#config, config, this.#leaving, control)
@@ -450,6 +462,7 @@ export class Proxy {
 
   async #close(): Promise<void> {
     const started = this.#state !== 'made'
+    this.#health?.stop()
     this.#state = 'closed'
     if (started) {
       await this.#each((plane) => plane.cut()).catch((fault: unknown) => this.#faults.report(fault))

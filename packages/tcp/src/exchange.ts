@@ -68,7 +68,7 @@ export class TcpExchange extends Exchange implements LinkHandler, TunnelOwner, W
   start(): void {
     this.open()
     if (this.#listener.held?.exceeded === true) {
-      this.route = this.#options.route
+      this.matched(this.#options.route)
       this.fail(refusals.overloaded)
       return
     }

@@ -40,9 +40,15 @@ export class SharedStore implements StateStore {
   /** Slots granted with room at an endpoint that this thread has not got yet. */
   readonly #early = new Set<number>()
   readonly #granted: number
+  readonly #faulted: (fault: unknown) => void
   #records: Records
 
-  constructor(memory: SharedMemory, thread: number, options: { records: Records; clock: Clock }) {
+  /** `faulted` hears of bugs of ours that were met while another thread was answered. */
+  constructor(
+    memory: SharedMemory,
+    thread: number,
+    options: { records: Records; clock: Clock; faulted?: (fault: unknown) => void },
+  ) {
     const { words, layout } = memory
     this.#memory = memory
     this.thread = thread
@@ -51,6 +57,11 @@ export class SharedStore implements StateStore {
     this.layout = layout
     this.now = sharedClock(options.clock)
     this.#records = options.records
+    this.#faulted =
+      options.faulted ??
+      ((fault) => {
+        throw fault
+      })
     this.slots = new Slots(words, layout, thread + 1)
     this.mailbox = new Mailbox(memory, thread)
     this.allConnections = memory.threadCount('connections', thread)
@@ -71,7 +82,13 @@ export class SharedStore implements StateStore {
 
   /** Begins to hear of the other threads. */
   open(): void {
-    this.mailbox.open((what) => this.#read(what))
+    this.mailbox.open((what) => {
+      try {
+        this.#read(what)
+      } catch (fault) {
+        this.#faulted(fault)
+      }
+    })
   }
 
   close(): void {

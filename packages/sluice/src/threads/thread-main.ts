@@ -22,7 +22,8 @@ class DataPlaneThread {
   constructor(data: ThreadData) {
     const { thread, logRing } = data
     const clock = () => performance.now()
-    this.#store = new SharedStore(SharedMemory.from(data.memory), thread, { records: data.records, clock })
+    const faulted = (fault: unknown) => tell({ kind: 'fault', error: postedError(fault) })
+    this.#store = new SharedStore(SharedMemory.from(data.memory), thread, { records: data.records, clock, faulted })
     const metrics = new MetricsBlock({
       shared: true,
       announce: (announcement) => tell({ kind: 'metrics', announcement }),
@@ -32,7 +33,7 @@ class DataPlaneThread {
       store: this.#store,
       metrics,
       logs: this.#logs,
-      faulted: (fault) => tell({ kind: 'fault', error: postedError(fault) }),
+      faulted,
       onExchange: data.recording ? (record) => this.#record(record) : undefined,
       probing: thread === 0,
       reusePort: data.reusePort,
