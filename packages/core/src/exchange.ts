@@ -135,7 +135,7 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
   protected open(): void {
     this.runtime.catchUp()
     this.state = 'matching'
-    this.runtime.store.exchanges.add(1)
+    this.runtime.store.units.begin()
     this.reason = 'ok'
     this.route = undefined
     this.endpoint = undefined
@@ -422,7 +422,7 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
   #settle(): void {
     if (this.state === 'done') return
     this.state = 'done'
-    this.runtime.store.exchanges.add(-1)
+    this.runtime.store.units.end()
     if (this.#generation !== undefined) this.#generation.exchanges--
     this.#generation = undefined
     this.#abandonTimer?.disarm()

@@ -45,7 +45,7 @@ export class Runtime {
 
   /** Units under way in this thread. */
   get exchanges(): number {
-    return this.store.exchanges.own
+    return this.store.units.own
   }
 
   /** The wheel for deadlines of which this is the shortest. */

@@ -98,7 +98,8 @@ export const threadWord = {
   granted: 1,
   /** Shared milliseconds. */
   heartbeat: 16,
-  exchanges: 17,
+  unitsBegun: 17,
+  unitsEnded: 21,
   timers: 18,
   connections: 19,
   bufferedKiB: 20,

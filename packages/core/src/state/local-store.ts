@@ -7,6 +7,7 @@ import { EndpointCells, type EndpointLimits } from './endpoint-cells.ts'
 import { type Identities, identitiesOf } from './identities.ts'
 import type { Cursor, StateStore } from './store.ts'
 import { ThreadCount } from './thread-count.ts'
+import { UnitCount } from './unit-count.ts'
 
 const ownCount = (): ThreadCount => new ThreadCount(new Int32Array(1), 0)
 
@@ -17,7 +18,7 @@ export class LocalStore implements StateStore, StateControl {
   published = 0
   readonly allConnections = ownCount()
   readonly bufferedKiB = ownCount()
-  readonly exchanges = ownCount()
+  readonly units = new UnitCount(ownCount(), ownCount())
   readonly #clock: Clock
   readonly #gates = new Map<string, LocalGate>()
   readonly #endpoints = new Map<string, EndpointCells>()

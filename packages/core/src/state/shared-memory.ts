@@ -1,6 +1,7 @@
 import type { GateLimits } from '../gate/gate.ts'
 import { type Capacity, gateWord, type Layout, layOut, none, threadWord, threadWords, unlimited } from './layout.ts'
 import { ThreadCount } from './thread-count.ts'
+import { UnitCount } from './unit-count.ts'
 
 /** What a thread is given so that it sees the same memory. Can be posted. */
 export interface SharedMemoryHandle {
@@ -53,6 +54,11 @@ export class SharedMemory {
   threadCount(word: keyof typeof threadWord, thread: number): ThreadCount {
     const { capacity } = this.layout
     return new ThreadCount(this.words, thread, this.threadPlace(0, word), capacity.threads + 1, threadWords)
+  }
+
+  /** The units of all threads, as `thread` counts them. */
+  unitCount(thread: number): UnitCount {
+    return new UnitCount(this.threadCount('unitsBegun', thread), this.threadCount('unitsEnded', thread))
   }
 
   /** Where a gate's record begins. */

@@ -11,6 +11,7 @@ import type { SharedMemory } from './shared-memory.ts'
 import { Slots } from './slots.ts'
 import type { Cursor, StateStore } from './store.ts'
 import type { ThreadCount } from './thread-count.ts'
+import type { UnitCount } from './unit-count.ts'
 
 /** Which record belongs to which identity: what the main thread hands out with each configuration. Can be posted. */
 export interface Records {
@@ -31,7 +32,7 @@ export class SharedStore implements StateStore {
   readonly waiters = new Map<number, Waiter>()
   readonly allConnections: ThreadCount
   readonly bufferedKiB: ThreadCount
-  readonly exchanges: ThreadCount
+  readonly units: UnitCount
   readonly now: Clock
   readonly #memory: SharedMemory
   readonly #gates = new Map<string, SharedGate>()
@@ -66,7 +67,7 @@ export class SharedStore implements StateStore {
     this.mailbox = new Mailbox(memory, thread)
     this.allConnections = memory.threadCount('connections', thread)
     this.bufferedKiB = memory.threadCount('bufferedKiB', thread)
-    this.exchanges = memory.threadCount('exchanges', thread)
+    this.units = memory.unitCount(thread)
     this.#granted = memory.threadPlace(thread, 'granted')
   }
 

@@ -3,6 +3,7 @@ import type { GateParts } from '../gate/local-gate.ts'
 import type { Endpoint } from '../upstream/endpoint.ts'
 import type { EndpointCells, EndpointLimits } from './endpoint-cells.ts'
 import type { ThreadCount } from './thread-count.ts'
+import type { UnitCount } from './unit-count.ts'
 
 /**
  * Where everything lies that must be exact, or summed, over all threads: gates, what runs at endpoints and their health,
@@ -18,8 +19,8 @@ export interface StateStore {
   readonly allConnections: ThreadCount
   /** Bytes held for others, in KiB. */
   readonly bufferedKiB: ThreadCount
-  /** Units under way. */
-  readonly exchanges: ThreadCount
+  /** Units begun, ended and under way. */
+  readonly units: UnitCount
 
   /** The gate of that identity. `limits` are those of a new one. */
   gate(id: string, limits: GateLimits, parts: GateParts): Gate

@@ -284,12 +284,14 @@ describe('Recovery after a thread that has died', () => {
     const [dying, other] = [ends.open(0), ends.open(1)]
     for (const end of [dying, other]) {
       end.store.connections('web').add(3)
-      for (const count of [end.store.allConnections, end.store.bufferedKiB, end.store.exchanges]) count.add(2)
+      for (const count of [end.store.allConnections, end.store.bufferedKiB]) count.add(2)
+      end.store.units.begin()
     }
     await ends.control.recover(0)
     expect(ends.control.connectionsOf('web')!.total).to.equal(3)
-    const { allConnections, bufferedKiB, exchanges } = other.store
-    for (const count of [allConnections, bufferedKiB, exchanges]) expect(count.total).to.equal(2)
+    const { allConnections, bufferedKiB, units } = other.store
+    for (const count of [allConnections, bufferedKiB]) expect(count.total).to.equal(2)
+    expect([units.of(0), units.of(1)]).to.deep.equal([0, 1])
     ends.close()
   })
 
