@@ -79,7 +79,7 @@ function processLog(
       : prettyFactory({
           colorize: pretty.colour,
           translateTime: 'SYS:HH:MM:ss.l',
-          ignore: 'pid,hostname,listener,address,thread',
+          ignore: 'pid,hostname,listener,address,thread,gate,upstream,endpoint,generation,ms,needRestart',
           messageFormat: withThread,
         })
   return pino(
