@@ -57,7 +57,7 @@ function table(backends: Backends): string {
   return `\n${lines.map((line) => line.trimEnd()).join('\n')}\n\n${gate}\n\n  One line an exchange follows. Ctrl-C stops.\n`
 }
 
-async function main(): Promise<0> {
+async function main(): Promise<0 | 1> {
   const result = parseConfigObject(config)
   if (result.errors !== undefined) throw new Error(formatConfigErrors(result.errors))
   const backends = await startBackends().catch((error: unknown) => {
@@ -65,7 +65,7 @@ async function main(): Promise<0> {
   })
   try {
     const loaded = { config: result.config, placeOf: () => undefined }
-    return await serve(loaded, { fromFile: false, started: () => console.log(table(backends)) })
+    return await serve(loaded, { started: () => console.log(table(backends)) })
   } finally {
     await backends.close()
   }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 
 /** The part of the descriptors that clients may take: each unit needs one towards its upstream, and files need some. */
-const share = 0.8
+export const shareOfClients = 0.8
 
 /** How many descriptors this process may have open; undefined where the system does not say. */
 export function maxDescriptors(): number | undefined {
@@ -16,5 +16,5 @@ export function maxDescriptors(): number | undefined {
 /** Client connections of all listeners together, at most. */
 export function maxConnectionsOfProcess(): number {
   const descriptors = maxDescriptors()
-  return descriptors === undefined ? Infinity : Math.floor(descriptors * share)
+  return descriptors === undefined ? Infinity : Math.floor(descriptors * shareOfClients)
 }

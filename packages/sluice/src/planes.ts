@@ -89,8 +89,9 @@ class OwnPlane implements Planes {
   get threads(): readonly ThreadStats[] {
     const { store } = this.engine.runtime
     const { generations } = this.engine.facts
-    const [connections, exchanges] = [store.allConnections.total, store.exchanges.total]
-    return [{ thread: 0, connections, exchanges, generations, heartbeatAgeMs: 0, restarts: 0 }]
+    const { allConnections, units } = store
+    const counts = { connections: allConnections.total, exchanges: units.own, served: units.endedOf(0) }
+    return [{ thread: 0, ...counts, generations, heartbeatAgeMs: 0, restarts: 0 }]
   }
 
   get bufferedBytes(): number {

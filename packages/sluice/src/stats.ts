@@ -77,6 +77,8 @@ export interface ThreadStats {
   readonly connections: number
   /** Units under way. */
   readonly exchanges: number
+  /** Units that it has served since it was started. */
+  readonly served: number
   /** Configurations that its units go by, the newest last. */
   readonly generations: readonly number[]
   /** How long ago it said that it lives. */

@@ -6,6 +6,8 @@ import { removeStaleSocket } from '../stale-socket.ts'
 import { StartError } from '../start-error.ts'
 import { Guard } from './guard.ts'
 import { Metrics } from './metrics.ts'
+import { allowed, type Method, type Reply, type Resource, resourceAt } from './resource.ts'
+import { resourcesOf } from './resources.ts'
 
 // What is asked here is small and comes from this machine, so its bounds are narrow.
 const maxHeadBytes = 8_192
@@ -13,19 +15,6 @@ const maxBodyBytes = 65_536
 const maxConnections = 256
 const requestTimeoutMs = 10_000
 const keepAliveTimeoutMs = 5_000
-
-/** One answer: JSON when the body is an object, else plain text. */
-interface Reply {
-  readonly status: number
-  readonly body: string | object
-  readonly type?: string
-}
-
-interface Resource {
-  readonly what: string
-  readonly GET?: () => Reply | Promise<Reply>
-  readonly POST?: () => Reply
-}
 
 /**
  * Health, state, metrics and control, over HTTP on this machine alone. Not on the data path: plain node:http.
@@ -36,32 +25,13 @@ export class AdminServer {
   readonly #guard: Guard
   readonly #metrics: Metrics
   readonly #servers: Server[] = []
-  readonly #resources: Readonly<Record<string, Resource>>
+  readonly #resources: readonly Resource[]
 
   constructor(proxy: Proxy, binds: readonly BindAddress[]) {
     this.#guard = new Guard(binds)
     const metrics = new Metrics(proxy)
     this.#metrics = metrics
-    this.#resources = {
-      '/healthz': { what: '200 while the process is alive', GET: () => ({ status: 200, body: 'ok\n' }) },
-      '/readyz': { what: '200 while it takes work, 503 before and from the drain on', GET: () => readiness(proxy) },
-      '/state': {
-        what: 'listeners, routes, gates, upstreams and endpoints, as JSON',
-        GET: () => ({ status: 200, body: proxy.stats() }),
-      },
-      '/metrics': {
-        what: 'figures for Prometheus',
-        GET: async () => ({ status: 200, body: await metrics.text(), type: metrics.contentType }),
-      },
-      '/drain': {
-        what: 'POST: stops accepting, serves what is under way, and ends (content-type: application/json)',
-        POST: () => {
-          // Answered first: the drain ends with this server.
-          setImmediate(() => void proxy.drain())
-          return { status: 202, body: { state: 'draining' } }
-        },
-      },
-    }
+    this.#resources = resourcesOf(proxy, metrics)
   }
 
   /** Binds every address; resolves with the first, which has the port that was chosen for port 0. */
@@ -111,7 +81,7 @@ export class AdminServer {
       'content-length': Buffer.byteLength(text),
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
-      ...(status === 405 ? { allow: this.#allowed(request) } : {}),
+      ...(reply.allow === undefined ? {} : { allow: reply.allow }),
       // A body that was not read is no reason to keep the connection.
       ...(request.complete ? {} : { connection: 'close' }),
     })
@@ -121,25 +91,35 @@ export class AdminServer {
   async #reply(request: IncomingMessage): Promise<Reply> {
     const refusal = this.#guard.refusal(request)
     if (refusal !== undefined) return { status: refusal.status, body: { error: refusal.error } }
-    const path = pathOf(request)
-    if (path === '/') return this.#index(request)
-    const resource = Object.hasOwn(this.#resources, path) ? this.#resources[path] : undefined
-    if (resource === undefined) return { status: 404, body: { error: `there is no \`${path}\` here; \`/\` lists all` } }
-    const { method } = request
-    if ((method === 'GET' || method === 'HEAD') && resource.GET !== undefined) return await resource.GET()
-    if (method !== 'POST' || resource.POST === undefined) return notAllowed(request, path)
-    if (!(await readToEnd(request))) return { status: 413, body: { error: `the body is over ${maxBodyBytes} bytes` } }
-    return resource.POST()
+    const path = (request.url ?? '/').split('?', 1)[0]!
+    const found = resourceAt([this.#index, ...this.#resources], path)
+    if (found === undefined) return { status: 404, body: { error: `there is no \`${path}\` here; \`/\` lists all` } }
+    const { resource, name } = found
+    const method = request.method === 'HEAD' ? 'GET' : request.method
+    const answer = resource.methods[method as Method]
+    if (answer === undefined) {
+      const error = `${request.method} is not for \`${path}\``
+      return { status: 405, body: { error }, allow: allowed(resource) }
+    }
+    if (method === 'GET') return await answer({ name, body: undefined })
+    const text = await readToEnd(request)
+    if (text === undefined) return { status: 413, body: { error: `the body is over ${maxBodyBytes} bytes` } }
+    if (resource.takesBody !== true) return await answer({ name, body: undefined })
+    const json = parsed(text)
+    return 'problem' in json ? { status: 400, body: { error: json.problem } } : await answer({ name, body: json.body })
   }
 
-  #index(request: IncomingMessage): Reply {
-    if (request.method !== 'GET' && request.method !== 'HEAD') return notAllowed(request, '/')
-    const lines = Object.entries(this.#resources).map(([path, { what }]) => `${path.padEnd(10)} ${what}`)
-    return { status: 200, body: `Sluice\n\n${lines.join('\n')}\n` }
-  }
-
-  #allowed(request: IncomingMessage): string {
-    return this.#resources[pathOf(request)]?.POST === undefined ? 'GET, HEAD' : 'POST'
+  get #index(): Resource {
+    const rows = this.#resources.map((resource) => {
+      const { path, what, methods } = resource
+      return `${Object.keys(methods).join(' ').padEnd(5)} ${path.replace('*', path.startsWith('/gates') ? 'ID' : 'NAME').padEnd(25)} ${what}`
+    })
+    const note = 'What is not GET needs content-type: application/json.'
+    return {
+      path: '/',
+      what: 'this list',
+      methods: { GET: () => ({ status: 200, body: `Sluice\n\n${rows.join('\n')}\n\n${note}\n` }) },
+    }
   }
 
   /** Ends it; answers under way get a moment to leave. */
@@ -159,24 +139,22 @@ export class AdminServer {
   }
 }
 
-function readiness(proxy: Proxy): Reply {
-  const { state } = proxy
-  return { status: state === 'listening' ? 200 : 503, body: `${state}\n` }
-}
-
-const notAllowed = ({ method }: IncomingMessage, path: string): Reply => ({
-  status: 405,
-  body: { error: `${method} is not for \`${path}\`` },
-})
-
-const pathOf = ({ url = '/' }: IncomingMessage): string => url.split('?', 1)[0]!
-
-/** Reads the body and forgets it; false when it is too long. */
-async function readToEnd(request: IncomingMessage): Promise<boolean> {
+/** Reads the body; undefined when it is too long. */
+async function readToEnd(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = []
   let length = 0
   for await (const chunk of request) {
+    chunks.push(chunk as Buffer)
     length += (chunk as Buffer).length
-    if (length > maxBodyBytes) return false
+    if (length > maxBodyBytes) return undefined
   }
-  return true
+  return String(Buffer.concat(chunks))
+}
+
+function parsed(text: string): { readonly body: unknown } | { readonly problem: string } {
+  try {
+    return { body: JSON.parse(text) }
+  } catch (error) {
+    return { problem: `the body is not JSON: ${(error as Error).message}` }
+  }
 }

@@ -13,7 +13,7 @@ interface Command {
   readonly options: Readonly<Record<string, Options>>
   readonly positional: ReadonlyArray<readonly [name: string, describe: string]>
   readonly examples: ReadonlyArray<readonly [line: string, what: string]>
-  readonly run: (values: Values) => Promise<0> | 0
+  readonly run: (values: Values) => Promise<0 | 1> | 0
 }
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
@@ -24,13 +24,26 @@ const commands: Readonly<Record<string, Command>> = {
   run: {
     usage: 'run [FILE]',
     describe: 'Run a configuration',
-    options: {},
+    options: {
+      watch: { type: 'boolean', default: false, describe: 'Reload the file when it, or a certificate in it, changes' },
+      threads: {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Data-plane threads, whatever the file says: a number, or auto for one a core',
+      },
+    },
     positional: [file],
     examples: [
       ['$0 run', 'runs ./sluice.yaml'],
-      ['$0 run /etc/sluice.yaml', 'SIGTERM and SIGINT drain, the second one stops at once, SIGUSR2 reopens the log'],
+      [
+        '$0 run /etc/sluice.yaml --watch',
+        'SIGTERM and SIGINT drain, the second one stops at once; SIGHUP reloads, SIGUSR2 reopens the log',
+      ],
     ],
-    run: async (values) => (await import('./run.ts')).run(text(values['FILE'])),
+    run: async (values) => {
+      const { run } = await import('./run.ts')
+      return run(text(values['FILE']), { watch: values['watch'] === true, threads: text(values['threads']) })
+    },
   },
   check: {
     usage: 'check [FILE]',
@@ -148,7 +161,7 @@ export async function sluice(args: readonly string[], version: string): Promise<
 }
 
 async function dispatch(args: readonly string[], version: string): Promise<number> {
-  let chosen: (() => Promise<0> | 0) | undefined
+  let chosen: (() => Promise<0 | 1> | 0) | undefined
   const parser = yargs([...args])
     .scriptName('sluice')
     .usage('Sluice lets through exactly as many units of work as the service behind can take.\n\nUsage: $0 COMMAND')

@@ -11,17 +11,39 @@ export interface Loaded {
   readonly config: Config
   /** `FILE:LINE:COLUMN` of a key, or its flag; undefined when that is not known. */
   readonly placeOf: (path: NonNullable<StartError['path']>) => string | undefined
+  /** Undefined where it does not come from a file. */
+  readonly source?: ConfigSource | undefined
 }
 
+/** A file that can be read again. */
+export interface ConfigSource {
+  /** As it was named. */
+  readonly file: string
+  /** Where relative paths in it begin. */
+  readonly baseDir: string
+  readonly locate: Locate
+  /** Reads it anew. Throws a `StartError` that lists every mistake. */
+  load(): Loaded
+}
+
+/** What the command line says and the file does not get to. */
+export type Overrides = Partial<Pick<Config, 'threads'>>
+
 /** Reads and checks a configuration file. Throws a `StartError` that lists every mistake. */
-export function loadFile(file: string): Loaded {
-  const result = parseConfig(read(file), { file, baseDir: dirname(resolve(file)), env: process.env })
+export function loadFile(file: string, overrides: Overrides = {}): Loaded {
+  const baseDir = dirname(resolve(file))
+  const result = parseConfig(read(file), { file, baseDir, env: process.env })
   if (result.errors !== undefined) {
     const { length } = result.errors
     const count = length === 1 ? '1 mistake' : `${length} mistakes`
-    throw new StartError(`${formatConfigErrors(result.errors)}\n\n${file}: ${count}`, 2)
+    throw new StartError(`${formatConfigErrors(result.errors)}\n\n${file}: ${count}`, 2, undefined, result.errors)
   }
-  return { config: result.config, placeOf: placeIn(file, result.locate) }
+  const { locate } = result
+  return {
+    config: { ...result.config, ...overrides },
+    placeOf: placeIn(file, locate),
+    source: { file, baseDir, locate, load: () => loadFile(file, overrides) },
+  }
 }
 
 function placeIn(file: string, locate: Locate): Loaded['placeOf'] {

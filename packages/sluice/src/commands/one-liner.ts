@@ -54,6 +54,11 @@ export const flags: Readonly<Record<string, Flag>> = {
     needs: 'tls-key',
   },
   'tls-key': { describe: 'Private key (PEM)', path: `${listener}.tls.key`, needs: 'tls-cert' },
+  threads: { describe: 'Data-plane threads: a number, or auto for one a core', path: 'threads', type: 'number' },
+  'drain-delay': {
+    describe: 'How long a drain goes on accepting while /readyz says 503',
+    path: 'drainDelay',
+  },
   'drain-timeout': { describe: 'How long a drain may take', path: 'drainTimeout' },
   admin: { describe: 'Where metrics and state are served, such as 127.0.0.1:9901', path: 'admin.bind' },
   'access-log': { describe: 'off, json or pretty. Default: pretty on a terminal, else off', path: 'log.access' },
@@ -70,8 +75,8 @@ export async function oneLiner(
   from: string,
   to: readonly string[],
   values: Readonly<Record<string, unknown>>,
-): Promise<0> {
-  return await serve(loadFlags(command, from, to, values), { fromFile: false })
+): Promise<0 | 1> {
+  return await serve(loadFlags(command, from, to, values))
 }
 
 /** The configuration that the words of a command line stand for. Throws a `UsageError` in terms of the flags. */

@@ -1,9 +1,13 @@
+import { isatty } from 'node:tty'
 import { type BindAddress, type ListenerConfig, formatAddress, formatDuration } from '@sluice/core'
 import type { Logs } from '../log/logs.ts'
 import { openLogs, Proxy, type ProxyLogs } from '../proxy.ts'
 import { onSignals } from '../signals.ts'
 import { StartError } from '../start-error.ts'
+import { FileReload } from './file-reload.ts'
+import { FileWatch } from './file-watch.ts'
 import { describeStartError, type Loaded } from './load.ts'
+import { thisMachine, warnAtStart } from './start-warnings.ts'
 
 /** Between two lines that say what a drain still waits for, in milliseconds. */
 const stillOpenEveryMs = 5_000
@@ -13,24 +17,24 @@ const stopMs = 500
 
 /** How a proxy is served. */
 export interface ServeOptions {
-  /** Whether there is a file to reload. Without one SIGHUP means that the terminal has gone. */
-  readonly fromFile: boolean
+  /** Whether the file is reloaded when it changes. */
+  readonly watch?: boolean
   /** Everything is bound: says what listens where. Default: a line a listener in the log. */
   readonly started?: () => void
 }
 
 /**
- * Runs a proxy until a signal or the admin listener ends it. Resolves with the exit code, 0; a second signal exits with
- * 1 itself. Throws a `StartError`, with the place of the key that it is about, when it cannot start.
+ * Runs a proxy until a signal, the admin listener or its failure ends it. Resolves with the exit code; a second signal
+ * exits with 1 itself. Throws a `StartError`, with the place of the key that it is about, when it cannot start.
  */
-export async function serve({ config, placeOf }: Loaded, options: ServeOptions): Promise<0> {
+export async function serve(loaded: Loaded, options: ServeOptions = {}): Promise<0 | 1> {
   let logs: ProxyLogs | undefined
   try {
-    logs = openLogs(config)
-    return await new Service(new Proxy(config, { logs, defaultThreads: 'auto' }), logs.logs, options).run()
+    logs = openLogs(loaded.config)
+    return await new Service(loaded, logs, options).run()
   } catch (error) {
     if (!(error instanceof StartError)) throw error
-    throw new StartError(describeStartError(error, placeOf), error.exitCode)
+    throw new StartError(describeStartError(error, loaded.placeOf), error.exitCode)
   } finally {
     await logs?.logs.close()
   }
@@ -41,39 +45,84 @@ class Service {
   readonly #proxy: Proxy
   readonly #logs: Logs
   readonly #options: ServeOptions
+  readonly #started = Promise.withResolvers<Proxy>()
+  /** Undefined: there is no file. */
+  readonly #files: FileReload | undefined
+  #watch: FileWatch | undefined
   #endedByUs = false
 
-  constructor(proxy: Proxy, logs: Logs, options: ServeOptions) {
-    this.#proxy = proxy
-    this.#logs = logs
+  constructor({ config, source }: Loaded, logs: ProxyLogs, options: ServeOptions) {
+    this.#logs = logs.logs
     this.#options = options
+    // Who waits for a proxy that does not start is told by its end.
+    this.#started.promise.catch(() => {})
+    if (source !== undefined) {
+      this.#files = new FileReload(source, { config, log: this.#logs.process, started: this.#started.promise })
+    }
+    const files = this.#files
+    this.#proxy = new Proxy(config, {
+      logs,
+      defaultThreads: 'auto',
+      ...(source === undefined ? {} : { baseDir: source.baseDir }),
+      ...(files === undefined ? {} : { reloadFile: () => files.reload('POST /reload') }),
+    })
   }
 
-  async run(): Promise<0> {
+  async run(): Promise<0 | 1> {
     const flush = () => this.#logs.flushSync()
     // Also when a bug ends the process.
     process.on('exit', flush)
     const signalsOff = onSignals({
       drain: () => this.#drain(),
       stop: () => this.#stop(),
-      reload: () => (this.#options.fromFile ? this.#cannotReload() : this.#drain()),
+      // Without a file SIGHUP means that the terminal has gone.
+      reload: () => (this.#files === undefined ? this.#drain() : this.#reload('SIGHUP')),
       reopenLogs: () => this.#logs.reopen(),
     })
     try {
       await this.#proxy.listen()
-      if (this.#options.started === undefined) this.#sayWhere()
-      else this.#options.started()
+      this.#started.resolve(this.#proxy)
+      this.#sayStarted()
       await this.#proxy.ended
+      if (this.#proxy.failure !== undefined) return 1
       this.#logs.process.info('stopped')
       return 0
     } catch (error) {
+      this.#started.reject(error)
       // A signal before everything was bound: nothing was under way.
       if (this.#endedByUs && error instanceof StartError) return 0
       throw error
     } finally {
+      this.#watch?.close()
       signalsOff()
       process.off('exit', flush)
     }
+  }
+
+  #sayStarted(): void {
+    if (this.#options.started !== undefined) {
+      this.#options.started()
+      return
+    }
+    this.#sayWhere()
+    const log = this.#logs.process
+    // Whoever tries a line in a terminal has no use for advice about the machine.
+    if (this.#files !== undefined || !isatty(1)) {
+      warnAtStart(log, this.#proxy.config, this.#proxy.stats().threads.length, thisMachine())
+    }
+    const files = this.#files
+    if (files === undefined || this.#options.watch !== true) return
+    const watch = new FileWatch(
+      () => files.files,
+      () => this.#reload('it has changed'),
+    )
+    files.onLoading = () => watch.known()
+    this.#watch = watch
+  }
+
+  #reload(cause: string): void {
+    // What comes of it is in the log.
+    this.#files?.reload(cause).catch(() => {})
   }
 
   #sayWhere(): void {
@@ -93,17 +142,24 @@ class Service {
   #drain(): void {
     if (this.#endedByUs) return
     this.#endedByUs = true
+    this.#watch?.close()
     const proxy = this.#proxy
-    const { drainTimeoutMs } = proxy.config
+    const { drainDelayMs, drainTimeoutMs } = proxy.config
     const log = this.#logs.process
-    log.info(`draining, ${formatDuration(drainTimeoutMs)} at most: ${stillOpen(proxy)}`)
+    const atMost = `${formatDuration(drainTimeoutMs)} at most`
+    if (drainDelayMs > 0) {
+      const after = `then ${atMost}`
+      log.info(`draining: /readyz says 503, new connections are accepted for ${formatDuration(drainDelayMs)}, ${after}`)
+    } else log.info(`draining, ${atMost}: ${stillOpen(proxy)}`)
+    const closing = setTimeout(() => {
+      if (drainDelayMs > 0) log.info(`the listeners close: ${stillOpen(proxy)}`)
+    }, drainDelayMs)
     const timer = setInterval(() => log.info(`still draining: ${stillOpen(proxy)}`), stillOpenEveryMs)
     const deadline = setTimeout(() => {
       if (proxy.stats().exchanges > 0) log.warn(`the drain's deadline has passed; cut: ${stillOpen(proxy)}`)
-    }, drainTimeoutMs)
+    }, drainDelayMs + drainTimeoutMs)
     void proxy.drain().finally(() => {
-      clearInterval(timer)
-      clearTimeout(deadline)
+      for (const one of [closing, timer, deadline]) clearTimeout(one)
     })
   }
 
@@ -112,10 +168,6 @@ class Service {
     const exit = () => void this.#logs.close().finally(() => process.exit(1))
     setTimeout(exit, stopMs)
     void this.#proxy.close().then(exit)
-  }
-
-  #cannotReload(): void {
-    this.#logs.process.warn('SIGHUP: reload is not built yet; the configuration stays as it is')
   }
 }
 

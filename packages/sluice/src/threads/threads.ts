@@ -79,10 +79,12 @@ export class Threads {
 
   get stats(): ThreadStats[] {
     const { memory } = this.control
+    const units = memory.unitCount(0)
     return this.living.map(({ number, facts }) => ({
       thread: number,
       connections: memory.threadCount('connections', 0).of(number),
-      exchanges: memory.threadCount('exchanges', 0).of(number),
+      exchanges: units.of(number),
+      served: units.endedOf(number),
       generations: facts.generations,
       heartbeatAgeMs: Math.max(0, this.control.heartbeatAgeMs(number)),
       restarts: this.#restarts.get(number) ?? 0,

@@ -24,7 +24,14 @@ describe('the command line', () => {
 
   it('exits with 2 and the nearest flag for an unknown one', async () => {
     expect(await fails(['http', ':0', 'localhost:1', '--limt', '3'])).to.include('Did you mean --limit?')
-    expect(await fails(['run', '--watch'])).to.include('There is no flag --watch of `sluice run`.')
+    expect(await fails(['run', '--wacht'])).to.include('Did you mean --watch?')
+  })
+
+  it('refuses threads that are none in terms of the flag', async () => {
+    expect(await fails(['run', '--threads', '65'])).to.include('--threads: The number `65` must be 64 or less.')
+    expect(await fails(['run', '--threads', 'many'])).to.match(/^--threads: .*`many`/)
+    expect(await fails(['http', ':0', 'localhost:1', '--threads', '65'])).to.include('--threads: The number `65`')
+    expect(await fails(['tcp', ':0', 'localhost:1', '--drain-delay', '5'])).to.include('--drain-delay: The duration 5')
   })
 
   it('refuses a word too many, a flag without its value and a missing address', async () => {

@@ -1,0 +1,112 @@
+import { createHash } from 'node:crypto'
+import { type FSWatcher, readFileSync, watch } from 'node:fs'
+import { dirname } from 'node:path'
+
+/** What has changed must have stayed the same for so long, in milliseconds: one change is many events. */
+const settledMs = 100
+
+/**
+ * Between two looks without an event, in milliseconds: file systems over a network and mounts of containers send none,
+ * and a directory that was made anew is another one.
+ */
+const lookEveryMs = 2_000
+
+/**
+ * Tells when what stands in some files has changed, and is complete.
+ *
+ * It follows their directories, since editors put a new file in the old one's place, and others (Kubernetes) exchange a
+ * link above it. An event is only a reason to look: what counts is the content, so that neither the log beside the file
+ * nor a `touch` is a change.
+ */
+export class FileWatch {
+  readonly #files: () => readonly string[]
+  readonly #changed: () => void
+  readonly #directories = new Map<string, FSWatcher>()
+  readonly #poll: NodeJS.Timeout
+  #timer: NodeJS.Timeout | undefined
+  #told: string
+  #seen = ''
+
+  /** `files` is asked at every look. */
+  constructor(files: () => readonly string[], changed: () => void) {
+    this.#files = files
+    this.#changed = changed
+    this.#told = this.#content()
+    this.#poll = setInterval(() => this.#stir(), lookEveryMs)
+    this.#poll.unref()
+    this.#follow()
+  }
+
+  /** What stands there now is known. */
+  known(): void {
+    this.#told = this.#content()
+  }
+
+  close(): void {
+    clearInterval(this.#poll)
+    clearTimeout(this.#timer)
+    for (const watcher of this.#directories.values()) watcher.close()
+    this.#directories.clear()
+  }
+
+  /** Something may have happened: looks in a moment, however many events there are until then. */
+  #stir(): void {
+    if (this.#timer !== undefined) return
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      this.#look()
+    }, settledMs)
+    this.#timer.unref()
+  }
+
+  #look(): void {
+    this.#follow()
+    const content = this.#content()
+    if (content === this.#told) return
+    // Somebody may be still writing: what has changed since the last look is looked at once more.
+    const settled = content === this.#seen
+    this.#seen = content
+    if (!settled) return this.#stir()
+    this.#told = content
+    this.#changed()
+  }
+
+  #follow(): void {
+    const wanted = new Set(this.#files().map((file) => dirname(file)))
+    for (const [directory, watcher] of this.#directories) {
+      if (wanted.has(directory)) continue
+      watcher.close()
+      this.#directories.delete(directory)
+    }
+    for (const directory of wanted) if (!this.#directories.has(directory)) this.#open(directory)
+  }
+
+  #open(directory: string): void {
+    try {
+      const watcher = watch(directory, { persistent: false }, () => this.#stir())
+      watcher.on('error', () => this.#lose(directory, watcher))
+      this.#directories.set(directory, watcher)
+    } catch {
+      // It is not there, or the system has no watch left: the looks without an event remain.
+    }
+  }
+
+  #lose(directory: string, watcher: FSWatcher): void {
+    watcher.close()
+    this.#directories.delete(directory)
+  }
+
+  #content(): string {
+    const hash = createHash('sha256')
+    for (const file of this.#files()) hash.update(`\0${file}\0`).update(read(file))
+    return hash.digest('base64')
+  }
+}
+
+function read(file: string): Buffer | string {
+  try {
+    return readFileSync(file)
+  } catch (error) {
+    return `${(error as NodeJS.ErrnoException).code}`
+  }
+}
