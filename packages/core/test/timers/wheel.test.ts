@@ -175,4 +175,17 @@ describe('TimerWheel', () => {
     wheel.stop()
     expect([a.armed, wheel.count]).to.deep.equal([false, 0])
   })
+
+  it('keeps the deadline of a timer that moves to it', () => {
+    const coarse = new TimerWheel({ tickMs: 1_000, clock: clock.read })
+    const [armed, idle] = [timer('armed'), timer('idle')]
+    for (const one of [armed, idle]) one.moveTo(coarse)
+    armed.arm(50)
+    expect([coarse.count, wheel.count]).to.deep.equal([1, 0])
+    for (const one of [armed, idle]) one.moveTo(wheel)
+    expect([coarse.count, wheel.count, idle.armed]).to.deep.equal([0, 1, false])
+    clock.pass(60, wheel)
+    expect(fired).to.have.length(1)
+    coarse.stop()
+  })
 })
