@@ -24,7 +24,8 @@ async function measure(options: Options, signal: AbortSignal): Promise<number> {
   for (const bench of options.cases) {
     const rounds = options.rounds ?? bench.rounds
     const withLog = options.accessLog ?? bench.accessLog ?? false
-    const candidates = options.candidates.filter(({ logs }) => withLog || logs === undefined)
+    const asked = options.candidates.filter(({ logs }) => withLog || logs === undefined)
+    const candidates = bench.candidates ?? asked
     const turns = candidates.filter(({ carries }) => carries.includes(bench.traffic)).length
     console.error(`${bench.name}: about ${duration(turns * (rounds + 1) * (options.seconds + 0.3) * 1000)}`)
     try {

@@ -83,6 +83,7 @@ export function report(result: Result, goals: readonly Goal[]): string {
     '',
     ...table,
     ...result.rows.filter((row) => row.problem !== undefined).map((row) => `${row.name}: ${row.problem}`),
+    ...result.rows.filter((row) => row.remark !== undefined).map((row) => `${row.name}: ${row.remark}`),
     '',
     ...goals.map((goal) => judge(goal, result)),
     ...result.warnings.map((line) => `warning: ${line}`),

@@ -47,6 +47,8 @@ export interface Row {
   name: string
   family: Family
   rounds: Round[]
+  /** What else is worth telling of it. */
+  remark?: string
   median?: Medians
   /** CPU time as a multiple of nginx's. */
   timesNginx?: number

@@ -64,6 +64,9 @@ export async function runCase(bench: Case, candidates: readonly Candidate[], set
         progress.round(`${bench.name} ${name}: ${contenders.map(({ row }) => inShort(row, bench)).join(', ')}`)
     }
     progress.clear()
+    for (const { row, subject } of contenders) {
+      if (row.problem === undefined && subject.remark !== undefined) row.remark = await subject.remark()
+    }
   } finally {
     await stage.close()
   }

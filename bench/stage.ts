@@ -15,8 +15,8 @@ export interface Launch {
   name: string
   command: string
   args: string[]
-  /** The core it is pinned to. */
-  core: number
+  /** The core it is pinned to. Undefined: it takes what it gets. */
+  core: number | undefined
   /** The port whose first accepted connection says that it is ready. */
   port: number
   env?: Record<string, string>
@@ -61,7 +61,7 @@ export class Stage {
 
   /** Starts a process and waits until its port accepts. Rejects with {@link Unavailable} when it does not come up. */
   async start({ name, command, args, core, port, env }: Launch): Promise<Running> {
-    const [file, ...rest] = pinnedCommand(core, [command, ...args])
+    const [file, ...rest] = core === undefined ? [command, ...args] : pinnedCommand(core, [command, ...args])
     const child = spawn(file!, rest, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, NODE_ENV: 'production', ...env },

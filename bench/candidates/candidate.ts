@@ -12,6 +12,8 @@ export interface Subject {
   process?: Running
   /** The processes that count. */
   pids: number[]
+  /** What else is worth telling of it, asked when all rounds are over. */
+  remark?: () => Promise<string>
 }
 
 /** One row of a table: a way to get to the backend. */

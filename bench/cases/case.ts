@@ -1,4 +1,4 @@
-import type { Traffic } from '../candidates/candidate.ts'
+import type { Candidate, Traffic } from '../candidates/candidate.ts'
 import type { Load } from '../load/load.ts'
 import type { Result } from '../result.ts'
 import type { Stage } from '../stage.ts'
@@ -28,6 +28,8 @@ export interface Case {
   /** One request through a candidate before it is measured: undefined when it does what the case asks of it. */
   check?: (port: number) => Promise<string | undefined>
   load: Load
+  /** Whom it compares, where that is not whoever was asked for. */
+  candidates?: readonly Candidate[]
   goals: readonly Goal[]
   /** Whether the table's first figure is CPU time or the latency that is added. */
   figure: 'cpu' | 'added'

@@ -1,3 +1,4 @@
+import { sluiceWithThreads } from '../candidates/sluice.ts'
 import { largeBytes, smallBytes, startNginxBackend } from '../backends/nginx.ts'
 import { wrk } from '../load/wrk.ts'
 import type { Case } from './case.ts'
@@ -29,6 +30,25 @@ export const http1: Case = {
   title: 'HTTP/1.1, GET, 100-byte response, 64 keep-alive connections (wrk)',
   load: wrk({ path: '/small', connections: 64, responseBytes: smallBytes }),
   goals: [timesThatOf('nginx', 1.5), betterThanNode(3)],
+}
+
+/** What it costs that threads share gates, pools' bounds and a port. */
+export const threads: Case = {
+  ...common,
+  name: 'threads',
+  title: 'HTTP/1.1, GET, 100-byte response, 1,024 keep-alive connections (wrk), by data-plane threads',
+  load: wrk({ path: '/small', connections: 1_024, responseBytes: smallBytes }),
+  candidates: [sluiceWithThreads(1), sluiceWithThreads(2)],
+  goals: [
+    {
+      text: 'two threads ≤ 1.10 × one thread',
+      value: ({ rows: [one, two] }) => {
+        const [a, b] = [one?.median?.cpu?.total, two?.median?.cpu?.total]
+        return a === undefined || b === undefined ? undefined : b / a
+      },
+      atMost: 1.1,
+    },
+  ],
 }
 
 /** HTTP/1.1 with a small request body. */
