@@ -513,6 +513,17 @@ export class Proxy {
   }
 }
 
+/** Systems on which several sockets can share a port so that the kernel spreads connections over them. */
+const portSharing: readonly NodeJS.Platform[] = ['linux', 'freebsd', 'sunos', 'aix']
+
+function threadCount(asked: number | 'auto'): number {
+  const shares = portSharing.includes(process.platform)
+  if (asked === 'auto') return shares ? availableParallelism() : 1
+  if (asked <= 1 || shares) return asked
+  const why = `This system (${process.platform}) cannot share a port among threads: write \`threads: 1\` or \`auto\`.`
+  throw new StartError(why, 1, ['threads'])
+}
+
 function samePort(a: BindAddress, b: BindAddress): boolean {
   return 'port' in a && 'port' in b && a.port === b.port
 }
