@@ -12,16 +12,16 @@ import {
   type RequestHead,
   type ResponseHead,
 } from '@sluice/wire'
-import { type Answer, composeAnswer } from './answer.ts'
+import type { Answer } from './answer.ts'
 import { BodyReader } from './body-reader.ts'
-import { BodyWriter } from './body-writer.ts'
+import type { BodyWriter } from './body-writer.ts'
 import { ClientPace, type PacedClient } from './client-pace.ts'
 import { requestError } from './errors.ts'
 import { HttpExchange } from './exchange.ts'
 import { dropper } from './half.ts'
 import type { HttpListener } from './listener.ts'
 import { type Origin, origin } from './request-out.ts'
-import { composeResponse } from './response-out.ts'
+import { ResponseWriter } from './response-writer.ts'
 import type { HttpSettings } from './settings.ts'
 
 /** Where a session stands between its requests. */
@@ -44,9 +44,6 @@ const maxDroppedBytes = 65_536
  * sending one at this moment.
  */
 const lastRequestMs = 1_000
-
-/** Room that chunk framing may need beside a body that came in one piece. */
-const chunkRoom = 32
 
 /** Why the client is not read from. */
 const pausedFor = { upstream: 1, store: 2, pipeline: 4 } as const
@@ -72,6 +69,7 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
   origin!: Origin
   /** Sends the response's body. */
   readonly download: BodyWriter
+  readonly #out: ResponseWriter
   readonly #local: boolean
   readonly #own: HttpExchange
   readonly #timer: Timer
@@ -84,10 +82,7 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
   /** Whether the loop over received bytes is running: then whoever settles need not start it. */
   #reading = false
   #pauses = 0
-  #minorVersion = 1
   #expectsContinue = false
-  /** The connection ends after the response. */
-  #closing = false
   /** The client has sent its FIN and still waits (`halfClose`). */
   #halfClosed = false
   #tunnel: SessionTunnel | undefined
@@ -109,7 +104,8 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
     this.#local = local
     this.settings = listener.settings
     this.#judgePeer()
-    this.download = new BodyWriter(link)
+    this.#out = new ResponseWriter(link)
+    this.download = this.#out.body
     this.#own = new HttpExchange(this)
     this.#exchange = this.#own
     this.#timer = new Timer(this, this.settings.wheel)
@@ -203,7 +199,7 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
     this.#bytesInBefore = this.link.bytesIn - (end - start)
     this.#bytesOutBefore = this.link.bytesOut
     if (consumed < 0) {
-      this.#closing = true
+      this.#out.last = true
       this.#state = 'response'
       this.#exchange.reject(requestError(consumed))
       return end
@@ -214,9 +210,9 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
 
   #request(head: RequestHead): void {
     const kind = head.chunked ? framingKind.chunked : head.contentLength > 0 ? framingKind.length : framingKind.none
-    this.#minorVersion = head.minorVersion
+    this.#out.minorVersion = head.minorVersion
     this.#expectsContinue = head.expectContinue
-    this.#closing = this.listener.draining || !head.keepAlive
+    this.#out.last = this.listener.draining || !head.keepAlive
     this.#reader.begin(kind, head.contentLength)
     this.#state = this.#reader.done ? 'response' : 'body'
     if (!this.#reader.done) this.#timer.arm(this.settings.timeouts.bodyMs)
@@ -243,7 +239,7 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
     this.#timer.arm(this.settings.timeouts.bodyMs)
     const at = this.#reader.read(bytes, start, end, dropping ? dropper : exchange.upload)
     if (at < 0) {
-      this.#closing = true
+      this.#out.last = true
       if (dropping) this.#endSession()
       else exchange.fail(requestError(at))
       return end
@@ -327,54 +323,32 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
 
   // What the client gets.
 
-  /** Passes on an interim response, to clients of HTTP/1.1 only (RFC 9110 §15.2). */
+  /** Passes on an interim response. */
   sendInformational(head: ResponseHead): void {
-    if (this.#minorVersion === 0) return
-    if (head.status === 100) {
+    if (head.status === 100 && this.#out.minorVersion === 1) {
       this.#expectsContinue = false
       this.#watchUpload()
     }
-    const { out, length } = composeResponse(head, { kind: framingKind.none, connection: undefined, upgrade: false })
-    this.link.write(out, 0, length)
+    this.#out.informational(head)
   }
 
   /** Passes on the head of a response; of its body, which ends by `kind`, `available` bytes follow in this turn. */
   sendHead(head: ResponseHead, kind: FramingKind, available: number): void {
-    const known = this.#minorVersion === 1
-    // A body that ends with the connection is re-framed, so that its client can tell an end from a break.
-    const sent =
-      kind === framingKind.none || kind === framingKind.length
-        ? kind
-        : known
-          ? framingKind.chunked
-          : framingKind.untilClose
     // An early answer to a request whose rest is not worth reading: the client hears in time that it is the last one.
-    if (sent === framingKind.untilClose || !this.#restCanBeDropped()) this.#closing = true
-    this.download.kind = sent
-    const { out, length } = composeResponse(head, {
-      kind: sent,
-      connection: this.#connectionOption(),
-      upgrade: head.status === 426,
-    })
-    this.link.write(out, 0, length, available > 0 ? available + (sent === kind ? 0 : chunkRoom) : 0)
+    if (!this.#restCanBeDropped()) this.#out.last = true
+    this.#out.head(head, kind, available)
   }
 
   /** The present response is the last one. */
   closeAfterwards(): void {
-    this.#closing = true
+    this.#out.last = true
   }
 
   /** Sends an answer of ours, complete. */
   sendAnswer(answer: Answer): void {
-    if (!this.#restCanBeDropped()) this.#closing = true
-    this.download.kind = framingKind.length
-    this.link.send(composeAnswer(answer, this.#connectionOption(), this.#exchange.headOnly))
+    if (!this.#restCanBeDropped()) this.#out.last = true
+    this.#out.answer(answer, this.#exchange.headOnly)
     this.responseComplete()
-  }
-
-  #connectionOption(): 'close' | 'keep-alive' | undefined {
-    if (this.#closing) return 'close'
-    return this.#minorVersion === 0 ? 'keep-alive' : undefined
   }
 
   /** Whether what is missing of the request is worth reading, for the sake of the next one. */
@@ -388,15 +362,15 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
   /** The last byte of the response has been written. */
   responseComplete(): void {
     const exchange = this.#exchange
-    if (!this.#closing && !this.#restCanBeDropped()) this.#closing = true
-    if (this.#closing) this.#endSession()
+    if (!this.#out.last && !this.#restCanBeDropped()) this.#out.last = true
+    if (this.#out.last) this.#endSession()
     exchange.downstreamEnded()
   }
 
   /** The response cannot be completed, and the client must not take it for complete. */
   cut(): void {
     const exchange = this.#exchange
-    this.#closing = true
+    this.#out.last = true
     if (this.download.kind === framingKind.untilClose) {
       this.#state = 'ended'
       this.link.reset()
@@ -471,8 +445,7 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
    * request. The tunnel tells `listener.gone` when the link is closed.
    */
   switchProtocols(head: ResponseHead, tunnel: SessionTunnel): Buffer | undefined {
-    const { out, length } = composeResponse(head, { kind: framingKind.none, connection: undefined, upgrade: true })
-    this.link.write(out, 0, length)
+    this.#out.switchingProtocols(head)
     this.#tunnel = tunnel
     this.#state = 'ended'
     this.#timer.disarm()
@@ -484,7 +457,7 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
   drain(): void {
     if (this.#tunnel !== undefined) this.#tunnel.drain()
     else if (this.idle) this.#timer.arm(this.#restMs(this.settings.timeouts.keepAliveMs))
-    else if (!this.#exchange.responseBegun) this.#closing = true
+    else if (!this.#exchange.responseBegun) this.#out.last = true
   }
 
   /** Closes at once; what is under way is told `draining`. */
@@ -496,7 +469,7 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
       hurryLingering(this.link)
     } else if (this.#state === 'ended') hurryLingering(this.link)
     else {
-      this.#closing = true
+      this.#out.last = true
       this.#exchange.fail(refusals.draining)
       hurryLingering(this.link)
     }
@@ -507,7 +480,7 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
       case 'response':
         if (this.settings.options.config.halfClose) {
           this.#halfClosed = true
-          if (this.#held.length === 0) this.#closing = true
+          if (this.#held.length === 0) this.#out.last = true
           return
         }
         break
@@ -541,7 +514,7 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
   }
 
   sendsTooSlowly(): void {
-    this.#closing = true
+    this.#out.last = true
     this.#exchange.fail(tooSlow)
   }
 
@@ -564,7 +537,7 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
       case 'head':
         if (this.#held.length === 0) this.#endIdle()
         else {
-          this.#closing = true
+          this.#out.last = true
           this.#state = 'response'
           this.#held.clear()
           this.#exchange.reject(tooSlow)
