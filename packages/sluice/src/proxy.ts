@@ -151,8 +151,7 @@ export class Proxy {
     this.metrics = sum
     const logDropped = this.#own.place(families.logDropped)
     if (logs !== undefined) logs.onDropped = (lines) => this.#own.add(logDropped, lines)
-    const wanted = config.threads ?? options.defaultThreads ?? 0
-    const threads = wanted === 'auto' ? availableParallelism() : wanted
+    const threads = threadCount(config.threads ?? options.defaultThreads ?? 0)
     const restarts = threads === 0 ? undefined : this.#own.place(families.threadRestarts)
     this.#planes = planesFor(threads, {
       config,
