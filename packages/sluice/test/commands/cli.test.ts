@@ -24,7 +24,7 @@ describe('the command line', () => {
 
   it('exits with 2 and the nearest flag for an unknown one', async () => {
     expect(await fails(['http', ':0', 'localhost:1', '--limt', '3'])).to.include('Did you mean --limit?')
-    expect(await fails(['run', '--wacht'])).to.include('Did you mean --watch?')
+    expect(await fails(['run', '--wathc'])).to.include('Did you mean --watch?')
   })
 
   it('refuses threads that are none in terms of the flag', async () => {
