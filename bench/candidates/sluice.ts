@@ -22,8 +22,7 @@ function configuration(
         match: { path: /* }
         upstream: bench
         ${gate}`
-  return `threads: ${threads ?? 'auto'}
-admin: { bind: 127.0.0.1:${ports.admin} }
+  return `${threads === undefined ? '' : `threads: ${threads}\n`}admin: { bind: 127.0.0.1:${ports.admin} }
 log: ${log}
 listeners:
   bench:
