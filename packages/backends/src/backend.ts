@@ -1,5 +1,5 @@
 import type { AddressInfo, Server, Socket } from 'node:net'
-import type { BackendStats } from './tally.ts'
+import type { BackendStats, Tally } from './tally.ts'
 
 /** Where a backend listens. */
 export interface Address {
@@ -15,6 +15,8 @@ export interface BackendOptions {
   readonly host?: string
   /** Default: 0, a free port. */
   readonly port?: number
+  /** Counts units, together with those of the other backends that have it. Default: one of its own. */
+  readonly tally?: Tally
 }
 
 /** A running test backend. */

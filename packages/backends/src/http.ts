@@ -17,7 +17,7 @@ export interface HttpBackendOptions extends BackendOptions {
 /** Starts an HTTP/1.1 backend; http-answers.ts and http-bodies.ts say what it can do. */
 export async function startHttpBackend(options: HttpBackendOptions = {}): Promise<Backend> {
   const name = options.name ?? 'http'
-  const tally = new Tally()
+  const tally = options.tally ?? new Tally()
   const departures = new WeakMap<Socket, Set<() => void>>()
 
   const handle = (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void => {
@@ -29,14 +29,15 @@ export async function startHttpBackend(options: HttpBackendOptions = {}): Promis
     }
     // Not counted: what Docker or a health check asks for on the side must not look like work let through a gate.
     if (call.verb === 'healthz') return call.line('ok')
-    count(req, res)
+    count(req, res, req.url?.includes('unit=') === true ? call.text('unit', '') : '')
     const answer = answers.get(call.verb) ?? echo
     void perform(call, answer)
   }
 
   // Not the response's 'close': it comes at the end of the turn, after requests that the departure made room for.
-  const count = (req: IncomingMessage, res: ServerResponse): void => {
+  const count = (req: IncomingMessage, res: ServerResponse, unit: string): void => {
     const leave = tally.enter()
+    if (unit !== '') tally.name(unit, leave)
     const gone = (): void => leave({ byPeer: true, aborted: true })
     const onSocket = departures.get(req.socket)
     onSocket?.add(gone)

@@ -24,6 +24,9 @@ export interface Departure {
  * that ends with our own last byte needs no such care: its successor cannot have arrived before that byte was sent.
  */
 export class Tally {
+  /** How to count out the units that have a name, by it. */
+  readonly #named = new Map<string, () => void>()
+  readonly #cut = new Set<string>()
   #running = 0
   #max = 0
   #total = 0
@@ -45,6 +48,24 @@ export class Tally {
       inside = false
       this.#leave(departure)
     }
+  }
+
+  /** Says which unit that is whose departure `leave` counts. */
+  name(unit: string, leave: (departure: Departure) => void): void {
+    const gone = () => leave({ byPeer: true, aborted: true })
+    if (this.#cut.delete(unit)) gone()
+    else this.#named.set(unit, gone)
+  }
+
+  /**
+   * Its client, in this very process, is about to break off the unit of that name: it is not counted any more, though a
+   * backend that does not read at the moment learns of it later.
+   */
+  cut(unit: string): void {
+    const gone = this.#named.get(unit)
+    if (gone === undefined) this.#cut.add(unit)
+    else gone()
+    this.#named.delete(unit)
   }
 
   /** The counts as they stand; the peak of the current turn is in them already. */

@@ -25,7 +25,7 @@ export interface TcpBackend extends Backend {
 /** Starts a TCP backend; tcp-behaviours.ts says what each behaviour does. */
 export async function startTcpBackend(options: TcpBackendOptions = {}): Promise<TcpBackend> {
   const behaviour = options.behaviour ?? 'echo'
-  const tally = new Tally()
+  const tally = options.tally ?? new Tally()
   let received = 0
   let sent = 0
   const meter = {
@@ -46,6 +46,10 @@ export async function startTcpBackend(options: TcpBackendOptions = {}): Promise<
       if (socket.readableEnded) leave({ byPeer: false, aborted: false })
     })
     socket.once('close', () => leave({ byPeer: true, aborted: false }))
+    socket.once('data', (chunk) => {
+      const unit = /^unit ([\w-]+)\n/.exec(chunk.toString('latin1', 0, 80))?.[1]
+      if (unit !== undefined) tally.name(unit, leave)
+    })
     behaviours[behaviour](socket, meter)
   })
 

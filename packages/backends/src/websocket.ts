@@ -20,7 +20,7 @@ export interface WebSocketBackendOptions extends BackendOptions {
  */
 export async function startWebSocketBackend(options: WebSocketBackendOptions = {}): Promise<Backend> {
   const name = options.name ?? 'websocket'
-  const tally = new Tally()
+  const tally = options.tally ?? new Tally()
   const server = createServer({ requestTimeout: 0, headersTimeout: 0 })
   const sockets = trackSockets(server)
   const upgrader = new WebSocketServer({
@@ -42,6 +42,8 @@ export async function startWebSocketBackend(options: WebSocketBackendOptions = {
   server.on('upgrade', (req: IncomingMessage, socket: Socket, head: Buffer) => {
     const url = new URL(req.url ?? '/', 'ws://backend')
     const leave = tally.enter()
+    const unit = url.searchParams.get('unit')
+    if (unit !== null) tally.name(unit, leave)
     // 'close' comes at the end of the turn, after upgrades that this departure made room for; these come at once.
     socket.on('error', () => leave({ byPeer: true, aborted: true }))
     socket.once('end', () => leave({ byPeer: true, aborted: false }))

@@ -17,7 +17,7 @@ import type { ExchangeRecord } from './engine/exchange-record.ts'
 import type { ProxyLogs } from './proxy.ts'
 import type { ThreadStats } from './stats.ts'
 import { ThreadDied } from './threads/thread.ts'
-import { Threads, type ThreadsObserver } from './threads/threads.ts'
+import { type DeathBounds, Threads, type ThreadsObserver } from './threads/threads.ts'
 
 /** The data planes of a proxy, in whichever threads they are. */
 export interface Planes {
@@ -33,6 +33,8 @@ export interface Planes {
   readonly bufferedBytes: number
   /** Whether several planes bind the same ports. */
   readonly sharePorts: boolean
+  /** For tests: ends a thread at once. False: there is none of that number. */
+  kill(thread: number): Promise<boolean>
   start(config: Config): void
   /** Which of these addresses a plane binds. */
   bindsOf(plane: DataPlane, binds: ReadonlyMap<string, BindAddress>): ReadonlyMap<string, BindAddress>
@@ -51,6 +53,7 @@ export interface PlanesParts {
   readonly pseudonym: string
   readonly onExchange: ((record: ExchangeRecord) => void) | undefined
   readonly observer: ThreadsObserver
+  readonly deaths?: DeathBounds | undefined
 }
 
 /** `threads` data planes in threads of their own, or for 0 one in the calling thread. */
@@ -102,6 +105,10 @@ class OwnPlane implements Planes {
     return this.engine.runtime.fine.count + this.engine.runtime.coarse.count
   }
 
+  async kill(): Promise<boolean> {
+    return false
+  }
+
   start(): void {
     this.#delay?.start()
   }
@@ -137,7 +144,12 @@ class ThreadPlanes implements Planes {
       maxAllConnections: maxConnectionsOfProcess(),
       onExchange: parts.onExchange,
       observer: parts.observer,
+      deaths: parts.deaths,
     })
+  }
+
+  kill(thread: number): Promise<boolean> {
+    return this.#threads.kill(thread)
   }
 
   get control(): SharedControl {

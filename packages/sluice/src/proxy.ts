@@ -29,6 +29,7 @@ import { Logs } from './log/logs.ts'
 import { LogFile } from './log/log-file.ts'
 import { type Planes, planesFor } from './planes.ts'
 import { StartError } from './start-error.ts'
+import type { DeathBounds } from './threads/threads.ts'
 import { type LeavingEndpoint, leavingBy, type ProxyState, type ProxyStats, readStats } from './stats.ts'
 
 /** How often a drain looks whether everything has ended, in milliseconds. */
@@ -56,6 +57,8 @@ export interface ProxyOptions {
    * a `StartError`. Default: there is nothing to read.
    */
   readonly reloadFile?: () => Promise<Reloaded>
+  /** For tests: how soon threads that die are replaced, and how many deaths are fatal. */
+  readonly deaths?: DeathBounds
 }
 
 /** What came of a reload. */
@@ -160,6 +163,7 @@ export class Proxy {
       logs: options.logs,
       pseudonym: `sluice-${randomBytes(4).toString('hex')}`,
       onExchange: options.onExchange,
+      deaths: options.deaths,
       observer: {
         fault: (fault) => this.#faults.report(fault),
         died: (thread, why, replacedInMs) =>
@@ -319,6 +323,11 @@ export class Proxy {
       boundAddresses: (listener) => this.boundAddresses(listener),
       endpointFacts: (id) => this.#endpointFacts(id),
     })
+  }
+
+  /** For tests: ends a data-plane thread at once, wherever it is, as a crash would. False: there is none. */
+  killThread(thread: number): Promise<boolean> {
+    return this.#planes.kill(thread)
   }
 
   /** The data plane of the calling thread; undefined where there are threads. */

@@ -6,14 +6,20 @@ import type { ThreadStats } from '../stats.ts'
 import type { ThreadData } from './messages.ts'
 import { Thread, ThreadDied } from './thread.ts'
 
-/** How long a thread that has died is waited for with its replacement: the first time, and at most. In milliseconds. */
-const backOff = { firstMs: 1_000, maxMs: 30_000 }
+/** What becomes of threads that die. */
+export interface DeathBounds {
+  /** How long a thread that has died is waited for with its replacement: the first time, and at most. */
+  readonly firstMs: number
+  readonly maxMs: number
+  /** More deaths than this in a minute are no accident. */
+  readonly maxDeaths: number
+}
+
+const deathBounds: DeathBounds = { firstMs: 1_000, maxMs: 30_000, maxDeaths: 5 }
 
 /** A thread that has lived so long begins with the first back-off again, in milliseconds. */
 const goodLifeMs = 60_000
 
-/** More deaths than this in a minute are no accident. */
-const maxDeaths = 5
 const deathsWithinMs = 60_000
 
 /** A thread that has not said for so long that it lives is stuck, in milliseconds. */
@@ -31,6 +37,8 @@ export interface ThreadsParts {
   readonly maxAllConnections: number
   readonly onExchange: ((record: ExchangeRecord) => void) | undefined
   readonly observer: ThreadsObserver
+  /** Other than the usual ones, for tests. */
+  readonly deaths?: DeathBounds | undefined
 }
 
 /** Who hears of the data-plane threads. */
@@ -94,6 +102,13 @@ export class Threads {
   /** Timers armed in all of them, a second ago at most. */
   get timers(): number {
     return this.control.memory.threadCount('timers', 0).total
+  }
+
+  /** For tests: ends a thread at once, wherever it is, as a crash would. False: it does not live. */
+  async kill(number: number): Promise<boolean> {
+    const thread = this.#living.get(number)
+    await thread?.kill()
+    return thread !== undefined
   }
 
   /** Which of the threads that is. */
@@ -170,13 +185,14 @@ export class Threads {
     if (this.#ending) return
     const now = performance.now()
     this.#deaths = [...this.#deaths.filter((at) => now - at < deathsWithinMs), now]
+    const { firstMs, maxMs, maxDeaths } = this.#parts.deaths ?? deathBounds
     if (this.#deaths.length >= maxDeaths) {
       this.#parts.observer.hopeless(`${maxDeaths} data-plane threads have died within a minute, the last one: ${why}`)
       return
     }
     const goodLife = now - this.#bornAt.get(number)! >= goodLifeMs
-    const afterMs = goodLife ? backOff.firstMs : (this.#backOffMs.get(number) ?? backOff.firstMs)
-    this.#backOffMs.set(number, Math.min(afterMs * 2, backOff.maxMs))
+    const afterMs = goodLife ? firstMs : (this.#backOffMs.get(number) ?? firstMs)
+    this.#backOffMs.set(number, Math.min(afterMs * 2, maxMs))
     this.#parts.observer.died(number, why, afterMs)
     const timer = setTimeout(() => {
       this.#timers.delete(timer)
