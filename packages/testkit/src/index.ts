@@ -11,6 +11,7 @@ export {
   sharedGateIds,
   type SharedModules,
 } from './gate-end.ts'
+export { describeGateThreads, type GateThreadsOptions, type GateThreadsReport, runGateThreads } from './gate-threads.ts'
 export { Death, MortalMemory, seeThrough } from './mortal-memory.ts'
 export {
   describeSharedGateModel,
