@@ -28,25 +28,21 @@ export interface WatchedTunnel {
 
 /** The clocks of a running tunnel, of whatever protocol. */
 export class TunnelWatch implements Expirable {
+  readonly #runtime: Runtime
   readonly #tunnel: WatchedTunnel
   readonly #timeouts: TunnelTimeouts
   readonly #idle: Timer
   readonly #send: Timer
-  readonly #rate: RateWatch
+  /** Made for a client that must be waited for; most never are. */
+  #rate: RateWatch | undefined
   #unsentBytes = 0
 
   constructor(runtime: Runtime, timeouts: TunnelTimeouts, tunnel: WatchedTunnel) {
+    this.#runtime = runtime
     this.#tunnel = tunnel
     this.#timeouts = timeouts
     this.#idle = new Timer(this, runtime.wheelFor(timeouts.idleMs))
     this.#send = new Timer(this, runtime.wheelFor(timeouts.sendMs))
-    this.#rate = new RateWatch(runtime, timeouts.minRate, {
-      get movedBytes() {
-        return tunnel.takenBytes
-      },
-      tooSlow: () => tunnel.stuck(),
-      fault: (fault) => tunnel.fault(fault),
-    })
     this.#idle.arm(timeouts.idleMs)
   }
 
@@ -59,20 +55,32 @@ export class TunnelWatch implements Expirable {
   congested(): void {
     this.#unsentBytes = this.#tunnel.unsentBytes
     this.#send.arm(this.#timeouts.sendMs)
+    this.#rate ??= this.#makeRateWatch()
     this.#rate.begin()
+  }
+
+  #makeRateWatch(): RateWatch {
+    const tunnel = this.#tunnel
+    return new RateWatch(this.#runtime, this.#timeouts.minRate, {
+      get movedBytes() {
+        return tunnel.takenBytes
+      },
+      tooSlow: () => tunnel.stuck(),
+      fault: (fault) => tunnel.fault(fault),
+    })
   }
 
   /** The client has taken everything. */
   drained(): void {
     this.#send.disarm()
-    this.#rate.end()
+    this.#rate?.end()
     this.passed()
   }
 
   end(): void {
     this.#idle.disarm()
     this.#send.disarm()
-    this.#rate.end()
+    this.#rate?.end()
   }
 
   expired(timer: Timer): void {
