@@ -9,6 +9,8 @@ import { type ConfigSource, describeStartError, type Loaded } from './load.ts'
 export class FileReload {
   /** Hears of every attempt before the file is read. */
   onLoading: () => void = () => {}
+  /** The file was understood; it may name others now. */
+  onLoaded: () => void = () => {}
   readonly #source: ConfigSource
   readonly #log: Logger
   readonly #started: Promise<Proxy>
@@ -35,6 +37,7 @@ export class FileReload {
     try {
       const loaded = this.#source.load()
       this.#newest = loaded.config
+      this.onLoaded()
       const reloaded = await this.#apply(proxy, loaded)
       this.#sayDone(reloaded, cause, performance.now() - before)
       return reloaded

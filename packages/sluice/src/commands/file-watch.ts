@@ -23,26 +23,36 @@ export class FileWatch {
   readonly #changed: () => void
   readonly #directories = new Map<string, FSWatcher>()
   readonly #poll: NodeJS.Timeout
+  #closed = false
   #timer: NodeJS.Timeout | undefined
-  #told: string
-  #seen = ''
+  /** What is known of each file. */
+  #told: Contents
+  /** As the last look found it. */
+  #seen: Contents = new Map()
 
   /** `files` is asked at every look. */
   constructor(files: () => readonly string[], changed: () => void) {
     this.#files = files
     this.#changed = changed
-    this.#told = this.#content()
+    this.#told = this.#contents()
     this.#poll = setInterval(() => this.#stir(), lookEveryMs)
     this.#poll.unref()
     this.#follow()
   }
 
-  /** What stands there now is known. */
+  /** They are about to be read: what stands there now is known. */
   known(): void {
-    this.#told = this.#content()
+    this.#told = this.#contents()
+  }
+
+  /** There are other files now: what stands in new ones is known. */
+  meet(): void {
+    this.#told = new Map([...this.#contents(), ...this.#told])
+    this.#stir()
   }
 
   close(): void {
+    this.#closed = true
     clearInterval(this.#poll)
     clearTimeout(this.#timer)
     for (const watcher of this.#directories.values()) watcher.close()
@@ -51,7 +61,7 @@ export class FileWatch {
 
   /** Something may have happened: looks in a moment, however many events there are until then. */
   #stir(): void {
-    if (this.#timer !== undefined) return
+    if (this.#closed || this.#timer !== undefined) return
     this.#timer = setTimeout(() => {
       this.#timer = undefined
       this.#look()
@@ -61,13 +71,13 @@ export class FileWatch {
 
   #look(): void {
     this.#follow()
-    const content = this.#content()
-    if (content === this.#told) return
+    const contents = this.#contents()
+    if (isSame(contents, this.#told)) return
     // Somebody may be still writing: what has changed since the last look is looked at once more.
-    const settled = content === this.#seen
-    this.#seen = content
+    const settled = isSame(contents, this.#seen)
+    this.#seen = contents
     if (!settled) return this.#stir()
-    this.#told = content
+    this.#told = contents
     this.#changed()
   }
 
@@ -96,17 +106,23 @@ export class FileWatch {
     this.#directories.delete(directory)
   }
 
-  #content(): string {
-    const hash = createHash('sha256')
-    for (const file of this.#files()) hash.update(`\0${file}\0`).update(read(file))
-    return hash.digest('base64')
+  #contents(): Contents {
+    return new Map(this.#files().map((file) => [file, digestOf(file)]))
   }
 }
 
-function read(file: string): Buffer | string {
+/** Digests of files. */
+type Contents = ReadonlyMap<string, string>
+
+function isSame(now: Contents, before: Contents): boolean {
+  return [...now].every(([file, digest]) => before.get(file) === digest)
+}
+
+/** Why it cannot be read is a content, too: that of a file that is not there. */
+function digestOf(file: string): string {
   try {
-    return readFileSync(file)
+    return createHash('sha256').update(readFileSync(file)).digest('base64')
   } catch (error) {
-    return `${(error as NodeJS.ErrnoException).code}`
+    return String((error as NodeJS.ErrnoException).code)
   }
 }

@@ -48,7 +48,7 @@ class Service {
   readonly #started = Promise.withResolvers<Proxy>()
   /** Undefined: there is no file. */
   readonly #files: FileReload | undefined
-  #watch: FileWatch | undefined
+  readonly #watch: FileWatch | undefined
   #endedByUs = false
 
   constructor({ config, source }: Loaded, logs: ProxyLogs, options: ServeOptions) {
@@ -60,6 +60,16 @@ class Service {
       this.#files = new FileReload(source, { config, log: this.#logs.process, started: this.#started.promise })
     }
     const files = this.#files
+    // From here on, not from when it listens: what changes in between must not be missed.
+    if (files !== undefined && options.watch === true) {
+      const watch = new FileWatch(
+        () => files.files,
+        () => this.#reload('it has changed'),
+      )
+      files.onLoading = () => watch.known()
+      files.onLoaded = () => watch.meet()
+      this.#watch = watch
+    }
     this.#proxy = new Proxy(config, {
       logs,
       defaultThreads: 'auto',
@@ -110,14 +120,6 @@ class Service {
     if (this.#files !== undefined || !isatty(1)) {
       warnAtStart(log, this.#proxy.config, this.#proxy.stats().threads.length, thisMachine())
     }
-    const files = this.#files
-    if (files === undefined || this.#options.watch !== true) return
-    const watch = new FileWatch(
-      () => files.files,
-      () => this.#reload('it has changed'),
-    )
-    files.onLoading = () => watch.known()
-    this.#watch = watch
   }
 
   #reload(cause: string): void {

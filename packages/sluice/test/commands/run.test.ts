@@ -1,10 +1,11 @@
-import { existsSync, readFileSync, renameSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { type Backend, startHttpBackend } from '@sluice/backends'
 import { eventually, RawClient } from '../../../testkit/src/raw/index.ts'
+import { change } from '../support/ask-admin.ts'
 import { type Command, sluice, withFiles } from '../support/command.ts'
 
 const config = (backend: Backend, more = '') => `log: { access: json }
@@ -42,6 +43,30 @@ describe('sluice run', () => {
     await client.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`)
     await eventually(() => backend.stats().total > total)
     return client
+  }
+
+  /** One whose data-plane threads can be killed by a bug. */
+  async function dying(
+    args: readonly string[],
+    use: (command: Command, kill: (thread: number) => void) => Promise<void>,
+  ) {
+    const bug = `import { existsSync } from 'node:fs'
+import { isMainThread, workerData } from 'node:worker_threads'
+const file = \`kill-\${workerData?.thread}\`
+const born = existsSync(file)
+if (!isMainThread && !born) setInterval(() => { if (existsSync(file)) throw new Error('a bug') }, 20).unref()
+`
+    await withFiles({ 'sluice.yaml': config(backend), 'bug.mjs': bug }, async (cwd) => {
+      const env = { NODE_OPTIONS: `--import ${join(cwd, 'bug.mjs')}` }
+      const command = sluice(['run', ...args], { cwd, env })
+      try {
+        await command.port('web')
+        await use(command, (thread) => writeFileSync(join(cwd, `kill-${thread}`), ''))
+      } finally {
+        command.child.kill('SIGKILL')
+        await command.exit
+      }
+    })
   }
 
   it('drains on SIGTERM: says what is open, serves it, stays ready to tell, and exits with 0', async () => {
@@ -92,11 +117,93 @@ describe('sluice run', () => {
     })
   })
 
-  it('goes on at SIGHUP and says that there is no reload yet', async () => {
-    await running(backend, async (command, port) => {
-      command.child.kill('SIGHUP')
-      await command.says(/^SIGHUP: reload is not built yet/)
-      expect((await fetch(`http://127.0.0.1:${port}/`)).status).to.equal(200)
+  it('accepts on for drainDelay while it says that it goes, and counts drainTimeout from its end', async () => {
+    const text = `drainDelay: 1s\n${config(backend).replace('drainTimeout: 10s', 'drainTimeout: 1s')}`
+    await withFiles({ 'sluice.yaml': text }, async (cwd) => {
+      const command = sluice(['run'], { cwd })
+      const port = await command.port('web')
+      const admin = `http://127.0.0.1:${await command.port('admin')}`
+      const client = await underWay(port, '/hang')
+      const begun = performance.now()
+      command.child.kill('SIGTERM')
+      const { msg } = await command.says(/^draining/)
+      expect(msg).to.equal('draining: /readyz says 503, new connections are accepted for 1s, then 1s at most')
+      expect((await fetch(`${admin}/readyz`)).status).to.equal(503)
+      const late = await fetch(`http://127.0.0.1:${port}/late`, { headers: { connection: 'close' } })
+      expect(late.status).to.equal(200)
+      await command.says(/^the listeners close: 1 under way; connections open: 1 on web$/)
+      await command.says(/^the drain's deadline has passed; cut: 1 under way/)
+      expect(performance.now() - begun).to.be.at.least(1_990)
+      expect(await command.exit).to.equal(0)
+      await client.close()
+    })
+  })
+
+  it('replaces a data-plane thread that dies, and says so', async () => {
+    await dying(['--threads', '2'], async (command, kill) => {
+      kill(0)
+      const died = await command.says(/^data-plane thread 0 has died/)
+      expect(died).to.include({ level: 'error', thread: 0 })
+      expect(died['msg']).to.include('another one in 1000 ms: ').and.to.include('Error: a bug')
+      await command.says(/^data-plane thread 0 works again$/)
+      const admin = `http://127.0.0.1:${await command.port('admin')}`
+      const metrics = await (await fetch(`${admin}/metrics`)).text()
+      expect(metrics)
+        .to.match(/^sluice_thread_restarts_total 1$/m)
+        .and.to.match(/^sluice_threads 2$/m)
+      const { threads } = (await (await fetch(`${admin}/state`)).json()) as { threads: { restarts: number }[] }
+      expect(threads.map(({ restarts }) => restarts)).to.deep.equal([1, 0])
+      command.child.kill('SIGTERM')
+      expect(await command.exit).to.equal(0)
+    })
+  })
+
+  it('ends with 1 when five threads have died within a minute, and says why', async () => {
+    await dying(['--threads', '5'], async (command, kill) => {
+      for (let thread = 0; thread < 5; thread++) kill(thread)
+      expect(await command.exit).to.equal(1)
+      const [fatal] = command.lines.filter(({ level }) => level === 'fatal')
+      expect(fatal!['msg']).to.match(/^5 data-plane threads have died within a minute, the last one: /)
+      expect(command.lines.map(({ msg }) => msg)).not.to.include('stopped')
+    })
+  })
+
+  it('says when an endpoint gets no work any more, and when it gets it again', async () => {
+    const refused = await startHttpBackend()
+    const down = refused.address.port
+    await refused.close()
+    const text = config(backend).replace(
+      /endpoints: \[(.*)\] \}/,
+      `endpoints: [$1, "127.0.0.1:${down}"], health: { passive: { failures: 1, eject: 2s } } }`,
+    )
+    for (const threads of ['0', '2']) {
+      await withFiles({ 'sluice.yaml': text }, async (cwd) => {
+        const command = sluice(['run', '--threads', threads], { cwd })
+        const port = await command.port('web')
+        for (let i = 0; i < 4; i++) expect((await fetch(`http://127.0.0.1:${port}/${i}`)).status).to.equal(200)
+        const line = await command.says(/gets no work/)
+        const endpoint = `127.0.0.1:${down}`
+        expect(line).to.include({ level: 'warn', upstream: 'http', endpoint })
+        expect(line['msg']).to.match(new RegExp(`^endpoint ${endpoint} of http gets no work, ejected: .*ECONNREFUSED`))
+        await command.says(new RegExp(`^endpoint ${endpoint} of http gets work again$`))
+        expect(command.lines.filter(({ msg }) => /gets no work/.test(String(msg)))).to.have.length(1)
+        command.child.kill('SIGTERM')
+        expect(await command.exit).to.equal(0)
+      })
+    }
+  })
+
+  it('says that the limits of a gate were changed', async () => {
+    const text = config(backend).replace('upstream: http }', 'upstream: http, gate: { limit: 5 } }')
+    await withFiles({ 'sluice.yaml': text }, async (cwd) => {
+      const command = sluice(['run'], { cwd })
+      const admin = await command.port('admin')
+      await change(admin, 'PATCH', '/gates/listener:web', { limit: 3, timeout: '1s' })
+      const line = await command.says(/has new limits/)
+      expect(line).to.include({ gate: 'listener:web' })
+      expect(line['msg']).to.equal('the gate listener:web has new limits: limit 5 → 3, timeout 5s → 1s')
+      command.child.kill('SIGKILL')
+      await command.exit
     })
   })
 
