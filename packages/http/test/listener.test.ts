@@ -1,9 +1,10 @@
 import { answers } from '@sluice/core'
-import { describeListener, type ListenerStand, refusedByHttp } from '../../testkit/src/listener-contract.ts'
+import { describeListener, refusedByHttp } from '../../testkit/src/listener-contract.ts'
+import type { ListenerMakings } from '../../testkit/src/listener-stand.ts'
 import { HttpListener } from '../src/listener.ts'
 import { type HttpListenerOptions, httpRoute } from '../src/options.ts'
 
-const options = ({ generation, config }: ListenerStand): HttpListenerOptions => ({
+const options = ({ generation, config }: ListenerMakings): HttpListenerOptions => ({
   config,
   routes: config.routes.map((route) => httpRoute(config.name, route, generation.way(config, route))),
   tls: undefined,
@@ -15,8 +16,8 @@ const options = ({ generation, config }: ListenerStand): HttpListenerOptions => 
 
 describeListener('HttpListener', {
   protocol: 'http',
-  make: (stand) => new HttpListener(stand.runtime, options(stand), stand.parts),
-  configure: (listener, stand) => (listener as HttpListener).configure(options(stand)),
+  make: (makings) => new HttpListener(makings.runtime, options(makings), makings.parts),
+  configure: (listener, makings) => (listener as HttpListener).configure(options(makings)),
   opening: 'GET /unit HTTP/1.1\r\nHost: contract.example\r\n\r\n',
   agreement: 'HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\nbegun',
   agreed: /begun/,

@@ -1,10 +1,11 @@
 import { answers } from '@sluice/core'
 import { expect } from 'chai'
-import { describeListener, type ListenerStand } from '../../testkit/src/listener-contract.ts'
+import { describeListener } from '../../testkit/src/listener-contract.ts'
+import type { ListenerMakings } from '../../testkit/src/listener-stand.ts'
 import { TcpListener } from '../src/listener.ts'
 import type { TcpListenerOptions } from '../src/options.ts'
 
-const options = ({ generation, config }: ListenerStand): TcpListenerOptions => {
+const options = ({ generation, config }: ListenerMakings): TcpListenerOptions => {
   const [route] = config.routes
   return {
     config,
@@ -15,8 +16,8 @@ const options = ({ generation, config }: ListenerStand): TcpListenerOptions => {
 
 describeListener('TcpListener', {
   protocol: 'tcp',
-  make: (stand) => new TcpListener(stand.runtime, options(stand), stand.parts),
-  configure: (listener, stand) => (listener as TcpListener).configure(options(stand)),
+  make: (makings) => new TcpListener(makings.runtime, options(makings), makings.parts),
+  configure: (listener, makings) => (listener as TcpListener).configure(options(makings)),
   opening: 'hello\n',
   agreement: 'welcome\n',
   agreed: /welcome\n/,
