@@ -2,68 +2,23 @@ import * as z from 'zod'
 import { parseHostPattern } from '../routing/host.ts'
 import { parseNetwork } from '../routing/ip-address.ts'
 import { parsePathPattern } from '../routing/path-pattern.ts'
-import { parseBind, parseEndpointAddress } from './address.ts'
+import { parseBind } from './address.ts'
 import { defaults } from './defaults.ts'
-import {
-  checkedText,
-  count,
-  duration,
-  minRate,
-  named,
-  notText,
-  oneOrMore,
-  ratio,
-  section,
-  size,
-  text,
-} from './fields.ts'
+import { checkedText, count, duration, minRate, named, notText, oneOrMore, section, size, text } from './fields.ts'
 import { namePattern } from './identity.ts'
-import { formatDuration, formatRate, formatRatio, formatSize } from './quantity.ts'
-import { checkFieldValue, checkMethod, checkPrefix, checkProbePath, checkRedirect } from './http-text.ts'
+import { formatDuration, formatRate } from './quantity.ts'
+import { gate, maxPermits } from './schema-gate.ts'
+import { upstream } from './schema-upstream.ts'
+import { bytes, file, ms, plain, sentence } from './schema-words.ts'
+import { checkFieldValue, checkMethod, checkPrefix, checkRedirect } from './http-text.ts'
 
 // Every key has a description, which the JSON Schema shows in editors. Defaults are read from `defaults`, and filled
 // in by `normalise.ts`. What concerns more than one key is checked in `check.ts`.
 
-const ms = (value: number): string => `Default: ${formatDuration(value)}.`
-const bytes = (value: number): string => `Default: ${formatSize(value)}.`
-const percent = (value: number): string => `Default: ${formatRatio(value)}.`
-const plain = (value: string | number | boolean | readonly string[]): string =>
-  `Default: ${Array.isArray(value) ? `[${value.join(', ')}]` : String(value)}.`
-
-// Limits of what the shared table of waiters and the packed counters of a gate can hold.
-const maxPermits = 1_000_000
 const maxConnections = 1_000_000
 const maxThreads = 64
 const maxHead = 1024 ** 2
 const maxHeld = 1024 ** 4
-const maxBuffer = 64 * 1024 ** 2
-
-const file = (what: string) =>
-  checkedText((path) => (path === '' ? 'A path must not be empty.' : undefined)).describe(what)
-
-const gate = section({
-  limit: count(1, maxPermits).describe('How many units may run at once.'),
-  queue: count(0, maxPermits)
-    .optional()
-    .describe(
-      `How many may wait. Default: ${defaults.gate.queuePerLimit} × limit, ${defaults.gate.minQueue} at least.`,
-    ),
-  timeout: duration()
-    .optional()
-    .describe(`How long one may wait. ${ms(defaults.gate.timeoutMs)}`),
-  dryRun: z
-    .boolean()
-    .optional()
-    .describe(`Lets everything through and only counts what it would refuse. ${plain(defaults.gate.dryRun)}`),
-  abandoned: z
-    .enum(['reset', 'wait'])
-    .optional()
-    .describe(
-      'When the permit of a unit that was cut comes back: `reset`, once the upstream half has been reset; `wait`, only ' +
-        'when the upstream has answered or closed, `timeouts.response` long at most, for services that cannot cancel. ' +
-        plain(defaults.gate.abandoned),
-    ),
-})
 
 const gateOrName = z.union([z.string(), gate], {
   error: ({ input }) => {
@@ -225,148 +180,6 @@ const listener = section({
     .describe('How large a request may be.'),
 })
 
-const upstreamDefaults = defaults.upstream
-
-const endpoint = z.union(
-  [
-    text(parseEndpointAddress, notText),
-    section({
-      address: text(parseEndpointAddress, notText).describe('host:port, a URL without path, or unix:/path.'),
-      weight: count(1, 1000)
-        .optional()
-        .describe(`Its share under \`weightedRoundRobin\`. ${plain(defaults.endpoint.weight)}`),
-      limit: count(1, maxPermits).optional().describe('How many units may run on it at once. Default: no limit.'),
-    }),
-  ],
-  { error: 'An endpoint is an address, or an object with `address`, `weight` and `limit`.' },
-)
-
-const health = section({
-  active: section({
-    type: z
-      .enum(['http', 'tcp'])
-      .optional()
-      .describe(`What a probe is. ${plain(upstreamDefaults.activeHealth.type)}`),
-    path: checkedText(checkProbePath).optional().describe('What an HTTP probe asks for; it must be given.'),
-    interval: duration({ min: 100, off: false })
-      .optional()
-      .describe(`Between two probes. ${ms(upstreamDefaults.activeHealth.intervalMs)}`),
-    timeout: duration({ off: false })
-      .optional()
-      .describe(`For the answer. ${ms(upstreamDefaults.activeHealth.timeoutMs)}`),
-    fall: count(1, 1000)
-      .optional()
-      .describe(`Failures in a row that take an endpoint out. ${plain(upstreamDefaults.activeHealth.fall)}`),
-    rise: count(1, 1000)
-      .optional()
-      .describe(`Successes in a row that bring it back. ${plain(upstreamDefaults.activeHealth.rise)}`),
-  })
-    .optional()
-    .describe('Probes. Default: none.'),
-  passive: section({
-    failures: count(1, 100_000)
-      .optional()
-      .describe(`Failures in a row that eject an endpoint. ${plain(upstreamDefaults.passiveHealth.failures)}`),
-    eject: duration({ off: false })
-      .optional()
-      .describe(`How long it stays out. ${ms(upstreamDefaults.passiveHealth.ejectMs)}`),
-    maxEjected: ratio()
-      .optional()
-      .describe(
-        `The part of the endpoints that may be out at once, rounded down. ${percent(upstreamDefaults.passiveHealth.maxEjected)}`,
-      ),
-    on: z
-      .array(z.enum(['connectFailure', '5xx']))
-      .optional()
-      .describe(`What counts as a failure. ${plain(upstreamDefaults.passiveHealth.on)}`),
-  })
-    .optional()
-    .describe('Ejection by what requests met.'),
-})
-
-const upstream = section({
-  endpoints: z.array(endpoint).min(1).describe('The addresses that serve the same.'),
-  balance: z
-    .enum(['roundRobin', 'weightedRoundRobin'])
-    .optional()
-    .describe(`How one is chosen. ${plain(upstreamDefaults.balance)}`),
-  gate: gate.optional().describe('How many units may run at once across all endpoints.'),
-  pool: section({
-    maxIdle: count(0, maxConnections)
-      .optional()
-      .describe(`Idle connections kept to an endpoint. ${plain(upstreamDefaults.pool.maxIdle)}`),
-    idleTimeout: duration()
-      .optional()
-      .describe(`How long an idle one is kept. ${ms(upstreamDefaults.pool.idleTimeoutMs)}`),
-    maxConnections: count(1, maxConnections)
-      .optional()
-      .describe(`Connections to an endpoint. ${plain(upstreamDefaults.pool.maxConnections)}`),
-  })
-    .optional()
-    .describe('The connections kept to each endpoint.'),
-  timeouts: section({
-    connect: duration()
-      .optional()
-      .describe(`For a connection, TLS included. ${ms(upstreamDefaults.timeouts.connectMs)}`),
-    response: duration()
-      .optional()
-      .describe(
-        `From the last byte of the request to the head of the response. ${ms(upstreamDefaults.timeouts.responseMs)}`,
-      ),
-    idle: duration()
-      .optional()
-      .describe('Without a byte either way. Default: 300s for HTTP, 1h for WebSocket and TCP.'),
-  })
-    .optional()
-    .describe('How long the upstream may take.'),
-  buffer: section({
-    request: size({ min: 0, max: maxBuffer })
-      .optional()
-      .describe(
-        `How much of a request is read before it takes a permit. ${bytes(upstreamDefaults.buffer.maxRequestBytes)}`,
-      ),
-  })
-    .optional()
-    .describe('What is held in memory.'),
-  dns: section({
-    refresh: duration({ min: 1000 })
-      .optional()
-      .describe(`Between two look-ups of a name. ${ms(upstreamDefaults.dns.refreshMs)}`),
-  })
-    .optional()
-    .describe('How names of endpoints are resolved, always in the background.'),
-  health: health.optional().describe('How it is found out which endpoints can take work.'),
-  retries: section({
-    max: count(0, 10)
-      .optional()
-      .describe(`Attempts after the first. ${plain(upstreamDefaults.retries.max)}`),
-    on: z
-      .array(z.enum(['connectFailure', 'stale', 'resetBeforeResponse']))
-      .optional()
-      .describe(`After what. ${plain(upstreamDefaults.retries.on)}`),
-    budget: ratio()
-      .optional()
-      .describe(`The part of what runs that may be retries, 3 at least. ${percent(upstreamDefaults.retries.budget)}`),
-    retryNonIdempotent: z
-      .boolean()
-      .optional()
-      .describe(`Also what RFC 9110 §9.2.2 forbids to repeat. ${plain(upstreamDefaults.retries.retryNonIdempotent)}`),
-  })
-    .optional()
-    .describe('When a failed attempt is followed by another.'),
-  tls: section({
-    ca: file('The authorities to trust, a PEM file. Default: those of Node.').optional(),
-    serverName: checkedText((name) => {
-      const pattern = parseHostPattern(name)
-      return typeof pattern === 'string' || pattern.wildcard ? `\`${name}\` is not a host name.` : undefined
-    })
-      .optional()
-      .describe('The name in SNI and the certificate. Default: the host of the endpoint.'),
-  })
-    .optional()
-    .describe('Turns TLS on. The peer is always verified.'),
-})
-
 /** The schema of the file: what people write, checked key by key and turned into numbers and addresses. */
 export const schema = section({
   $schema: z.string().optional().describe('The JSON Schema, for editors.'),
@@ -436,8 +249,3 @@ export type CheckedRoute = NonNullable<CheckedListener['routes']>[number]
 export type CheckedUpstream = NonNullable<CheckedInput['upstreams']>[string]
 /** The part of a checked input that is one gate. */
 export type CheckedGate = z.output<typeof gate>
-
-/** A parser's answer as a check's: its sentence, if it is one. */
-function sentence(parsed: unknown): string | undefined {
-  return typeof parsed === 'string' ? parsed : undefined
-}
