@@ -1,61 +1,59 @@
 // Breaks the gate on purpose: a suite that stays green then is worth nothing.
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { expect } from 'chai'
-import type { LocalGate, Permit, Runtime, Turn, Upstream, Waiter } from '@sluice/core'
-import { gateContract, localGateStore, runDispatcherModel, runGateCase, runGateModel } from '@sluice/testkit'
-import { type Mutation, mutations } from './mutations.ts'
+import {
+  gateContract,
+  localGateStore,
+  runDispatcherModel,
+  runGateCase,
+  runGateModel,
+  runGateThreads,
+  runSharedGateModel,
+  sharedGateStore,
+} from '@sluice/testkit'
+import { type CoreModules, loadCore } from './broken-core.ts'
+import { mutations } from './mutations.ts'
+import { sharedMutations, threadMutations } from './shared-mutations.ts'
 
-const core = join(import.meta.dirname, '../../packages/core')
+/** A suite over one copy of the sources; rejects when it is red. */
+type Suite = readonly [title: string, run: (modules: CoreModules) => Promise<unknown>]
 
-/** What the suites run on, from one copy of the sources. */
-interface CoreModules {
-  readonly LocalGate: typeof LocalGate
-  readonly Turn: typeof Turn
-  readonly Permit: typeof Permit
-  readonly Waiter: typeof Waiter
-  readonly Runtime: typeof Runtime
-  readonly Upstream: typeof Upstream
-}
+const localSuites: readonly Suite[] = [
+  ...gateContract.map(
+    (fact): Suite => [`contract, ${fact.title}`, (modules) => runGateCase(fact, localGateStore(modules))],
+  ),
+  ['model', (modules) => runGateModel(localGateStore(modules), { seed: 7, steps: 5_000 })],
+  ['dispatcher', (modules) => runDispatcherModel(modules, { seed: 7, steps: 5_000 })],
+]
 
-/** Copies the sources, breaks the copy and loads it. Throws when what is to be broken is not there. */
-async function load(directory: string, mutation?: Mutation): Promise<CoreModules> {
-  cpSync(join(core, 'src'), join(directory, 'src'), { recursive: true })
-  cpSync(join(core, 'package.json'), join(directory, 'package.json'))
-  symlinkSync(join(core, 'node_modules'), join(directory, 'node_modules'))
-  if (mutation !== undefined) {
-    const file = join(directory, 'src', mutation.file)
-    const parts = readFileSync(file, 'utf8').split(mutation.find)
-    if (parts.length !== 2) {
-      throw new Error(`"${mutation.name}": its text stands ${parts.length - 1} times in ${mutation.file}, not once`)
-    }
-    writeFileSync(file, parts.join(mutation.replace))
-  }
-  const modules = ['gate/local-gate.ts', 'turn.ts', 'gate/gate.ts', 'runtime.ts', 'upstream/upstream.ts']
-  const loaded = await Promise.all(
-    modules.map((file) => import(pathToFileURL(join(directory, 'src', file)).href) as Promise<Partial<CoreModules>>),
-  )
-  return Object.assign({}, ...loaded) as CoreModules
-}
+const sharedSuites: readonly Suite[] = [
+  ['ends', (modules) => runSharedGateModel(modules, { seed: 7, steps: 10_000, threads: 3 })],
+  ['ends of two', (modules) => runSharedGateModel(modules, { seed: 8, steps: 30_000, threads: 2 })],
+  ['model', (modules) => runGateModel(sharedGateStore(modules), { seed: 7, steps: 5_000 })],
+  ...gateContract.map(
+    (fact): Suite => [`contract, ${fact.title}`, (modules) => runGateCase(fact, sharedGateStore(modules))],
+  ),
+]
 
-/** Which suites are red, with what they said first. */
-async function redSuites(modules: CoreModules): Promise<string[]> {
-  const { LocalGate: Local, Turn: LocalTurn, Permit: LocalPermit, Waiter: LocalWaiter } = modules
-  const store = localGateStore({ LocalGate: Local, Turn: LocalTurn, Permit: LocalPermit, Waiter: LocalWaiter })
-  const red: string[] = []
-  const attempt = async (suite: string, run: () => Promise<unknown>) => {
+const threadSuites: readonly Suite[] = [
+  [
+    'threads',
+    ({ source, ...modules }) => runGateThreads(source, modules, { threads: 3, steps: 300_000, kills: 0, seed: 7 }),
+  ],
+]
+
+/** The first suite that is red, with what it said; undefined: all are green. */
+async function firstRed(suites: readonly Suite[], modules: CoreModules): Promise<string | undefined> {
+  for (const [title, run] of suites) {
     try {
-      await run()
+      await run(modules)
     } catch (error) {
-      red.push(`${suite}: ${(error as Error).message}`)
+      return `${title}: ${(error as Error).message}`
     }
   }
-  for (const fact of gateContract) await attempt(`contract, ${fact.title}`, () => runGateCase(fact, store))
-  await attempt('model', () => runGateModel(store, { seed: 7, steps: 5_000 }))
-  await attempt('dispatcher', () => runDispatcherModel(modules, { seed: 7, steps: 5_000 }))
-  return red
+  return undefined
 }
 
 describe('mutations of the gate and the dispatcher', () => {
@@ -68,18 +66,24 @@ describe('mutations of the gate and the dispatcher', () => {
   afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
   it('leave nothing red without a mutation', async () => {
-    expect(await redSuites(await load(directory))).to.deep.equal([])
+    const suites = [...localSuites, ...sharedSuites, ...threadSuites]
+    expect(await firstRed(suites, await loadCore(directory))).to.equal(undefined)
   })
 
   it('are refused when the text that they break is gone', async () => {
     const missing = { name: 'missing', file: 'gate/gate.ts', find: 'no such text', replace: '' }
-    const error = await load(directory, missing).catch((caught: unknown) => caught)
+    const error = await loadCore(directory, missing).catch((caught: unknown) => caught)
     expect((error as Error).message).to.equal('"missing": its text stands 0 times in gate/gate.ts, not once')
   })
 
-  for (const mutation of mutations) {
+  const all = [
+    ...mutations.map((mutation) => ({ mutation, suites: localSuites })),
+    ...sharedMutations.map((mutation) => ({ mutation, suites: sharedSuites })),
+    ...threadMutations.map((mutation) => ({ mutation, suites: threadSuites })),
+  ]
+  for (const { mutation, suites } of all) {
     it(`turn a suite red: ${mutation.name}`, async () => {
-      expect(await redSuites(await load(directory, mutation))).to.have.length.greaterThan(0)
+      expect(await firstRed(suites, await loadCore(directory, mutation))).to.be.a('string')
     })
   }
 })

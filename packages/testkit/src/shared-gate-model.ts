@@ -114,6 +114,7 @@ class SharedModelRun {
   #members: Member[] = []
   readonly #membersOf = new Map<GateEnd, Member[]>()
   #grants = 0
+  #wrong: string | undefined
   #step = 0
   readonly #report: SharedGateModelReport = {
     granted: 0,
@@ -213,7 +214,7 @@ class SharedModelRun {
     const what = end.readMail()
     if (what > 1) for (const model of this.#models) model.asked = false
     // Those that a dead thread has granted are found by where they stand, not in the order of their grants.
-    if (what > 2) for (const member of this.#members) if (member.end === end) member.anyTurn = true
+    if (what > 2) for (const member of this.#membersOf.get(end)!) if (member.place === 'granted') member.anyTurn = true
   }
 
   #anyCall(member: Member): void {
@@ -413,20 +414,22 @@ class SharedModelRun {
     return slot >= 0 && this.#truth.stateOf(slot) === this.#modules.layout.slotState.granted
   }
 
+  /** What is wrong is kept until the turn is over: nobody would catch it there. */
   #told(unit: Unit): void {
     const member = this.#members.find((one) => one.unit === unit)!
-    if (member.place !== 'granted') this.#fail(`unit ${unit.name} was told, and is ${member.place}`)
+    if (member.place !== 'granted') this.#wrong ??= `unit ${unit.name} was told, and is ${member.place}`
     member.place = 'running'
     for (const other of this.#members) {
       const alike = other.end === member.end && other.gate === member.gate && other.byOwn === member.byOwn
       if (other.place !== 'granted' || !alike || other.grant > member.grant || other.anyTurn || member.anyTurn) continue
-      this.#fail(`unit ${unit.name} was told before ${other.unit.name}`)
+      this.#wrong ??= `unit ${unit.name} was told before ${other.unit.name}`
     }
     member.anyTurn = false
   }
 
   async #settle(): Promise<void> {
     await Promise.resolve()
+    if (this.#wrong !== undefined) this.#fail(this.#wrong)
     for (const { unit, place, end } of this.#members) {
       if (!end.dead && place === 'granted' && unit.waiterState === 'granted') this.#fail(`${unit.name} was not told`)
     }
