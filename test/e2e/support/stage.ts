@@ -1,4 +1,11 @@
-import { type ConfigInput, createProxy, type ExchangeRecord, type Proxy, type ProxyStats } from 'sluice'
+import {
+  type ConfigInput,
+  createProxy,
+  type ExchangeRecord,
+  type Proxy,
+  type ProxyOptions,
+  type ProxyStats,
+} from 'sluice'
 import { expect } from 'chai'
 import { eventually, RawClient, type RawClientOptions } from '../../../packages/testkit/src/raw/index.ts'
 
@@ -31,11 +38,12 @@ export class Stage {
     this.accounts = accounts
   }
 
-  static async start(config: Written): Promise<Stage> {
+  static async start(config: Written, options: ProxyOptions = {}): Promise<Stage> {
     const faults: unknown[] = []
     const accounts: ExchangeRecord[] = []
     const threads = (config.threads as number | undefined) ?? threadsByDefault
     const proxy = await createProxy({ drainTimeout: '5s', ...config, threads } as ConfigInput, {
+      ...options,
       onExchange: (record) => accounts.push(record),
       onFault: (fault) => faults.push(fault),
     })
