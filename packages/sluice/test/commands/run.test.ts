@@ -216,27 +216,38 @@ if (!isMainThread && !born) setInterval(() => { if (existsSync(file)) throw new 
     })
   })
 
-  it('opens its log file anew on SIGUSR2', async () => {
-    const text = config(backend).replace('access: json', 'access: json, file: a.log')
-    await withFiles({ 'sluice.yaml': text }, async (cwd) => {
-      const command = sluice(['run', join(cwd, 'sluice.yaml')])
-      const [current, moved] = [join(cwd, 'a.log'), join(cwd, 'moved.log')]
-      const read = (file: string) => (existsSync(file) ? readFileSync(file, 'utf8') : '')
-      const [, port] = await eventually(() => /web listens on http:\/\/127\.0\.0\.1:(\d+)/.exec(read(current)) ?? false)
-      await fetch(`http://127.0.0.1:${port}/before`)
-      await eventually(() => read(current).includes('/before'))
-      renameSync(current, moved)
-      command.child.kill('SIGUSR2')
-      await eventually(() => existsSync(current))
-      await fetch(`http://127.0.0.1:${port}/after`)
-      await eventually(() => read(current).includes('/after'))
-      expect(read(moved)).to.include('/before').and.not.to.include('/after')
-      command.child.kill('SIGTERM')
-      expect(await command.exit).to.equal(0)
-      expect(command.stdout).to.equal('')
-      expect(read(current)).to.include('"msg":"stopped"')
+  for (const how of ['on SIGUSR2', 'by POST /log/reopen']) {
+    it(`opens its log file anew ${how}`, async () => {
+      const text = config(backend).replace('access: json', 'access: json, file: a.log')
+      await withFiles({ 'sluice.yaml': text }, async (cwd) => {
+        const command = sluice(['run', join(cwd, 'sluice.yaml')])
+        const [current, moved] = [join(cwd, 'a.log'), join(cwd, 'moved.log')]
+        const read = (file: string) => (existsSync(file) ? readFileSync(file, 'utf8') : '')
+        const [, port] = await eventually(
+          () => /web listens on http:\/\/127\.0\.0\.1:(\d+)/.exec(read(current)) ?? false,
+        )
+        await fetch(`http://127.0.0.1:${port}/before`)
+        await eventually(() => read(current).includes('/before'))
+        renameSync(current, moved)
+        if (how === 'on SIGUSR2') command.child.kill('SIGUSR2')
+        else {
+          const [, admin] = /admin listens on http:\/\/127\.0\.0\.1:(\d+)/.exec(read(moved))!
+          expect(await change(Number(admin), 'POST', '/log/reopen')).to.deep.equal({
+            status: 200,
+            body: { file: current },
+          })
+        }
+        await eventually(() => existsSync(current))
+        await fetch(`http://127.0.0.1:${port}/after`)
+        await eventually(() => read(current).includes('/after'))
+        expect(read(moved)).to.include('/before').and.not.to.include('/after')
+        command.child.kill('SIGTERM')
+        expect(await command.exit).to.equal(0)
+        expect(command.stdout).to.equal('')
+        expect(read(current)).to.include('"msg":"stopped"')
+      })
     })
-  })
+  }
 
   it('says in one line, with its place, that a port is in use', async () => {
     const other = createServer()
