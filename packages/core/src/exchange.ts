@@ -1,13 +1,13 @@
-import { defaults } from './config/defaults.ts'
+import { Abandonment, type Abandoning } from './abandonment.ts'
 import { type ErrorCode, ProxyError, refusals } from './errors.ts'
 import { type Gate, type GateRefusal, Permit, Waiter } from './gate/gate.ts'
 import { judgeRetry } from './retries.ts'
+import { gateAt, queueTimeoutMs, type Route, stages } from './route.ts'
 import type { Runtime } from './runtime.ts'
 import { type Expirable, Timer } from './timers/wheel.ts'
 import type { Connection, Lessee } from './upstream/connection.ts'
 import type { Endpoint } from './upstream/endpoint.ts'
 import type { Connector, Pool } from './upstream/pool.ts'
-import type { Upstream } from './upstream/upstream.ts'
 
 /** Where a unit of work stands. */
 export type ExchangeState =
@@ -16,25 +16,6 @@ export type ExchangeState =
   | 'connecting' // let through, without a connection
   | 'forwarding' // on a connection, or being answered by us
   | 'done' // settled; the object may serve the next unit
-
-/** What a unit's way is made of, as far as the kernel needs it. */
-export interface Route {
-  /** Label of metrics and log. */
-  readonly id: string
-  /** Listener's name, label of metrics and log. */
-  readonly listener: string
-  readonly listenerGate: Gate | undefined
-  readonly gate: Gate | undefined
-  /** `undefined` when the protocol answers by itself. */
-  readonly upstream: Upstream | undefined
-  /** The configuration that it belongs to, which counts its units. */
-  readonly generation?: { exchanges: number }
-  /** A gate on it wants the permit of a unit that was cut only when the upstream has answered or closed. */
-  readonly waitsForAbandoned?: boolean
-}
-
-/** The gates of a unit's way, in their order. */
-const stages = 3
 
 /**
  * One unit of proxied work: a TCP connection, an HTTP request, a WebSocket session.
@@ -47,7 +28,7 @@ const stages = 3
  * extends it, calls `begin` once the route is known, and tells it when either half has ended. One object may serve many
  * units, one after the other: whoever may call back later keeps the `epoch` and is ignored when it has changed.
  */
-export abstract class Exchange extends Waiter implements Lessee, Expirable {
+export abstract class Exchange extends Waiter implements Lessee, Expirable, Abandoning {
   readonly runtime: Runtime
   state: ExchangeState = 'done'
   /** Counts the units that this object has served. */
@@ -84,9 +65,9 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
   #leasing = false
   #spentBudget = false
   #generation: Route['generation']
-  /** Nobody expects anything of the upstream half any more; it runs on to its end, but no longer than this. */
-  #abandoned = false
-  #abandonTimer: Timer | undefined
+  /** Nobody expects anything of the upstream half any more; it runs on to its end. */
+  protected abandoned = false
+  #abandonment: Abandonment | undefined
   /** Whether the client still expects something, and whether the upstream half is still open. */
   #downstreamOpen = false
   #upstreamOpen = false
@@ -147,7 +128,7 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
     this.bytesOut = 0
     this.startedAt = this.runtime.clock()
     this.#spentBudget = false
-    this.#abandoned = false
+    this.abandoned = false
     this.#downstreamOpen = true
     this.#upstreamOpen = false
     this.#stage = 0
@@ -168,14 +149,9 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
     this.#admit()
   }
 
-  #gateOf(stage: number): Gate | undefined {
-    const route = this.route!
-    return stage === 0 ? route.listenerGate : stage === 1 ? route.gate : route.upstream?.gate
-  }
-
   #admit(): void {
     for (; this.#stage < stages; this.#stage++) {
-      const gate = this.#gateOf(this.#stage)
+      const gate = gateAt(this.route!, this.#stage)
       if (gate === undefined || gate.tryAcquire(this.permit)) continue
       if (this.#stage === 2 && !this.route!.upstream!.reachable) this.fail(refusals.noEndpoint)
       else this.#wait(gate)
@@ -199,20 +175,9 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
     if (this.state !== 'queued') {
       this.state = 'queued'
       this.#queueTimer ??= new Timer(this, this.runtime.fine)
-      this.#queueTimer.arm(this.#queueTimeoutMs())
+      this.#queueTimer.arm(queueTimeoutMs(this.route!))
       this.retain()
     }
-  }
-
-  /**
-   * All queues together cost a unit at most the smallest timeout on its way. Where no gate is written on it, a wait for
-   * room at an endpoint takes no longer than a gate's would by default.
-   */
-  #queueTimeoutMs(): number {
-    const { listenerGate, gate, upstream } = this.route!
-    const written = [listenerGate, gate, upstream?.config.gate === undefined ? undefined : upstream.gate]
-    const timeouts = written.flatMap((one) => (one === undefined ? [] : [one.limits.timeoutMs]))
-    return timeouts.length === 0 ? defaults.gate.timeoutMs : Math.min(...timeouts)
   }
 
   #refusedBy(gate: Gate | undefined, reason: GateRefusal): void {
@@ -231,13 +196,12 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
     this.#queueTimer?.disarm()
     if (this.state !== 'queued') return
     if (this.waiterState === 'waiting') this.waitedMs += this.runtime.clock() - this.waitingSince
-    this.#gateOf(this.#stage)?.leave(this)
+    gateAt(this.route!, this.#stage)?.leave(this)
   }
 
   expired(timer: Timer): void {
-    if (timer === this.#abandonTimer && this.connection !== undefined) this.abort(this.connection)
     if (timer !== this.#queueTimer || this.state !== 'queued') return
-    this.#refusedBy(this.#gateOf(this.#stage), 'queueTimeout')
+    this.#refusedBy(gateAt(this.route!, this.#stage), 'queueTimeout')
     this.fail(refusals.queueTimeout)
   }
 
@@ -295,7 +259,7 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
     this.#failedUpstream(error)
   }
 
-  /** The upstream half of a unit that was cut has closed: only now may another unit take its place. */
+  /** The upstream half has closed: only now may another unit take its place. */
   #upstreamClosed(): void {
     this.#upstreamOpen = false
     this.#upstreamPermit.release()
@@ -337,8 +301,7 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
     this.connection = undefined
     if (reusable && connection !== undefined) connection.pool.giveBack(connection)
     // The connection is back before the permit is, so that the next unit finds it.
-    this.#upstreamPermit.release()
-    if (!this.#downstreamOpen) this.#settle()
+    this.#upstreamClosed()
   }
 
   /** The last byte has gone to the client, or it expects nothing any more. */
@@ -388,21 +351,22 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
 
   /** Nobody wants what the upstream half brings: it is closed, or left to its end where a gate on the way says so. */
   #letGo(connection: Connection): void {
-    if (this.route!.waitsForAbandoned !== true) {
-      this.abort(connection)
-      return
-    }
-    if (this.#abandoned) return
+    if (this.route!.waitsForAbandoned !== true) return this.abort(connection)
+    if (this.abandoned) return
     this.#limitAbandoned()
     this.abandon(connection)
   }
 
   #limitAbandoned(): void {
-    if (this.#abandoned) return
-    this.#abandoned = true
+    if (this.abandoned) return
+    this.abandoned = true
     const { responseMs } = this.route!.upstream!.config.timeouts
-    this.#abandonTimer ??= new Timer(this, this.runtime.wheelFor(responseMs))
-    this.#abandonTimer.arm(responseMs)
+    this.#abandonment ??= new Abandonment(this, this.runtime.wheelFor(responseMs))
+    this.#abandonment.begin(responseMs)
+  }
+
+  abandonedTooLong(): void {
+    if (this.connection !== undefined) this.abort(this.connection)
   }
 
   /** A bug of ours, met while this unit was served: costs this unit only. */
@@ -425,7 +389,7 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable {
     this.runtime.store.units.end()
     if (this.#generation !== undefined) this.#generation.exchanges--
     this.#generation = undefined
-    this.#abandonTimer?.disarm()
+    this.#abandonment?.end()
     this.epoch++
     this.endedAt = this.runtime.clock()
     this.#upstreamPermit.release()

@@ -18,7 +18,8 @@ export { isProblem, type Problem } from './config/problem.ts'
 export { formatDuration, formatSize, parseDuration, parseSize } from './config/quantity.ts'
 export type { ConfigInput } from './config/schema.ts'
 export * from './errors.ts'
-export { Exchange, type ExchangeState, type Route } from './exchange.ts'
+export { Exchange, type ExchangeState } from './exchange.ts'
+export type { Route } from './route.ts'
 export {
   type Admission,
   type Gate,

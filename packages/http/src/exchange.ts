@@ -23,6 +23,7 @@ import { BodyWriter } from './body-writer.ts'
 import { http1Connector, type Http1Connection } from './connection.ts'
 import { type BodyReceiver, dropper } from './half.ts'
 import type { HttpRoute } from './options.ts'
+import { ownAnswer } from './own-answer.ts'
 import { composeRequest } from './request-out.ts'
 import type { Http1Session } from './session.ts'
 
@@ -57,8 +58,6 @@ export class HttpExchange extends Exchange implements Head {
   #ownAnswer: Answer | undefined
   /** Request bytes have gone up without being stored. */
   #streamed = false
-  /** Nobody hears the answer any more; the upstream gives it all the same. */
-  #abandoned = false
 
   constructor(session: Http1Session) {
     super(session.listener.runtime)
@@ -142,7 +141,6 @@ export class HttpExchange extends Exchange implements Head {
     this.#outgoing = undefined
     this.#ownAnswer = undefined
     this.#streamed = false
-    this.#abandoned = false
     this.#stored.clear()
     this.upload.sink = this.#stored
   }
@@ -239,7 +237,7 @@ export class HttpExchange extends Exchange implements Head {
   }
 
   protected retain(): void {
-    if (this.route!.upstream === undefined) this.#ownAnswer ??= this.#composeAnswer()
+    if (this.route!.upstream === undefined) this.#ownAnswer ??= ownAnswer(this.route as HttpRoute, this.head, this.path)
     else this.#outgoing ??= [this.#composeHead(0)]
   }
 
@@ -283,12 +281,7 @@ export class HttpExchange extends Exchange implements Head {
     ;(connection as Http1Connection).abandon(this)
   }
 
-  protected get abandoned(): boolean {
-    return this.#abandoned
-  }
-
   protected override abandon(connection: Connection): void {
-    this.#abandoned = true
     const http1 = connection as Http1Connection
     http1.readOn()
     // A request that will never be complete says so.
@@ -299,7 +292,7 @@ export class HttpExchange extends Exchange implements Head {
 
   /** Takes the response's body. */
   get download(): BodyReceiver {
-    return this.#abandoned ? dropper : this.session.download
+    return this.abandoned ? dropper : this.session.download
   }
 
   /** Whether the response has no body, whatever its head says (RFC 9110 §9.3.2). */
@@ -309,7 +302,7 @@ export class HttpExchange extends Exchange implements Head {
 
   /** The upstream takes no more of the body at the moment, or takes it again. */
   uploadCongested(congested: boolean): void {
-    if (!this.#abandoned) this.session.uploadCongested(congested)
+    if (!this.abandoned) this.session.uploadCongested(congested)
   }
 
   /** The client takes no more of the response at the moment, or takes it again. */
@@ -321,12 +314,12 @@ export class HttpExchange extends Exchange implements Head {
 
   /** A 1xx other than 101: passed on to clients that know them (RFC 9110 §15.2). */
   informational(head: ResponseHead): void {
-    if (!this.#abandoned) this.session.sendInformational(head)
+    if (!this.abandoned) this.session.sendInformational(head)
   }
 
   /** The head of the final response; `available` bytes of the body came with it. */
   responseHead(head: ResponseHead, kind: FramingKind, available: number): void {
-    if (this.#abandoned) return
+    if (this.abandoned) return
     this.firstByteAt = this.runtime.clock()
     this.statusCode = head.status
     this.responseBegun = true
@@ -343,7 +336,7 @@ export class HttpExchange extends Exchange implements Head {
 
   /** The response is complete. `reusable`: the connection can carry another exchange. */
   responseEnd(reusable: boolean): void {
-    const abandoned = this.#abandoned
+    const abandoned = this.abandoned
     this.upstreamEnded(reusable)
     if (!abandoned) this.session.responseComplete()
   }
@@ -365,25 +358,10 @@ export class HttpExchange extends Exchange implements Head {
   // Answers of our own.
 
   protected answer(): void {
-    const own = this.#ownAnswer ?? this.#composeAnswer()
+    const own = this.#ownAnswer ?? ownAnswer(this.route as HttpRoute, this.head, this.path)
     this.statusCode = own.status
     this.responseBegun = true
     this.session.sendAnswer(own)
-  }
-
-  #composeAnswer(): Answer {
-    const { answer } = this.route as HttpRoute
-    if (answer === undefined) throw new Error('a route without an upstream has no answer')
-    if (answer.kind === 'respond') return answer
-    return { status: answer.status, headers: [['Location', this.#location(answer.to)]], body: Buffer.alloc(0) }
-  }
-
-  #location(template: string): string {
-    return template.replace(/\{(path|query|host)\}/g, (_whole, name: 'path' | 'query' | 'host', at: number) => {
-      if (name !== 'path') return name === 'query' ? this.head.query : this.head.host
-      // Where the path opens the Location, two slashes would name another host (RFC 3986 §4.2).
-      return at > 1 ? this.path : this.path.replace(/^[/\\]+/, at === 0 ? '/' : '')
-    })
   }
 
   protected refuse(error: ProxyError): void {

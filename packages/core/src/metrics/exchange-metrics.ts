@@ -1,4 +1,5 @@
-import type { Exchange, Route } from '../exchange.ts'
+import type { Exchange } from '../exchange.ts'
+import type { Route } from '../route.ts'
 import type { Accountant } from '../runtime.ts'
 import type { MetricsBlock } from './block.ts'
 import { families } from './families.ts'
