@@ -85,7 +85,8 @@ async function main(): Promise<number> {
     })
   }
   try {
-    return await measure(options, stop.signal)
+    for (const { run } of options.micros) await run()
+    return options.cases.length === 0 ? 0 : await measure(options, stop.signal)
   } catch (error) {
     if (!stop.signal.aborted) throw error
     console.error('\nStopped; all processes that the bench started have been ended.')

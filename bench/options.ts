@@ -4,6 +4,7 @@ import { candidates, peerNames } from './candidates/index.ts'
 import { sluiceOf } from './candidates/sluice.ts'
 import type { Case } from './cases/case.ts'
 import { cases, defaultCases, groups } from './cases/index.ts'
+import { type Micro, micros } from './micro/index.ts'
 
 /** A mistake in the arguments, as one line for people. */
 export class UsageError extends Error {}
@@ -13,6 +14,7 @@ export interface Options {
   help: boolean
   list: boolean
   cases: readonly Case[]
+  micros: readonly Micro[]
   candidates: readonly Candidate[]
   /** Overrides what a case says. */
   rounds?: number
@@ -34,6 +36,8 @@ ${cases.map(({ name, title }) => `  ${name.padEnd(16)}${title}`).join('\n')}
 ${Object.entries(groups)
   .map(([name, members]) => `  ${name.padEnd(16)}${members.map((member) => member.name).join(', ')}`)
   .join('\n')}
+Parts, in nanoseconds
+${micros.map(({ name, title }) => `  ${name.padEnd(16)}${title}`).join('\n')}
 
 Options
   --peers LIST    whom to compare with, or "all", "none" (default: all that are installed):
@@ -54,12 +58,14 @@ Results: bench/results/CASE.json and CASE.svg. How to read them: bench/README.md
 export function parseOptions(args: string[]): Options {
   const { values, positionals } = parse(withOptionsOfNpm(args, process.env))
   const accessLog = values['access-log']
-  const chosen = new Set(positionals.flatMap(casesNamed))
+  const parts = new Set(positionals.flatMap((word) => micros.filter(({ name }) => name === word)))
+  const chosen = new Set(positionals.filter((word) => !isMicro(word)).flatMap(casesNamed))
   const rounds = values.rounds === undefined ? undefined : positive('--rounds', values.rounds)
   return {
     help: values.help,
     list: values.list,
-    cases: chosen.size === 0 ? defaultCases : [...chosen],
+    cases: chosen.size === 0 && parts.size === 0 ? defaultCases : [...chosen],
+    micros: [...parts],
     candidates: choose(values),
     ...(rounds === undefined ? {} : { rounds }),
     ...(accessLog === undefined ? {} : { accessLog }),
@@ -102,8 +108,12 @@ export function withOptionsOfNpm(args: readonly string[], env: NodeJS.ProcessEnv
   return all
 }
 
+function isMicro(word: string): boolean {
+  return micros.some(({ name }) => name === word)
+}
+
 function isCase(word: string): boolean {
-  return groups[word] !== undefined || cases.some(({ name }) => name === word)
+  return isMicro(word) || groups[word] !== undefined || cases.some(({ name }) => name === word)
 }
 
 function reads(option: (typeof valued)[number], word: string): boolean {
@@ -137,7 +147,7 @@ function parse(args: string[]) {
 function casesNamed(word: string): readonly Case[] {
   const found = groups[word] ?? cases.filter(({ name }) => name === word)
   if (found.length > 0) return found
-  const known = [...cases.map(({ name }) => name), ...Object.keys(groups)]
+  const known = [...cases, ...micros].map(({ name }) => name).concat(Object.keys(groups))
   throw new UsageError(`There is no case "${word}". There are: ${known.join(', ')}.`)
 }
 

@@ -1,4 +1,4 @@
-// Nanoseconds a parse: node --conditions=@sluice/source bench/micro/http1-head.ts
+// Nanoseconds a parse: npm run bench http1-head
 import { parseRequestHead, RequestHead } from '../../packages/wire/src/http1/request-head.ts'
 import { parseResponseHead, ResponseHead } from '../../packages/wire/src/http1/response-head.ts'
 
