@@ -23,6 +23,7 @@ import type { DataPlane, EndpointFacts, NextConfig } from './engine/data-plane.t
 import type { Engine } from './engine/engine.ts'
 import type { ExchangeRecord } from './engine/exchange-record.ts'
 import { FaultLog } from './fault-log.ts'
+import { DrainLog } from './log/drain-log.ts'
 import { HealthLog } from './log/health-log.ts'
 import { LogCollector } from './log/log-collector.ts'
 import { Logs } from './log/logs.ts'
@@ -461,10 +462,15 @@ export class Proxy {
   async #drain(): Promise<void> {
     if (this.#state !== 'listening') return this.close()
     this.#state = 'draining'
-    await this.#pause(this.#config.drainDelayMs)
+    const { drainDelayMs, drainTimeoutMs } = this.#config
+    const log = new DrainLog(this.#log, () => this.stats())
+    log.begin(this.#config)
+    await this.#pause(drainDelayMs)
+    if (drainDelayMs > 0) log.stopAccepting()
     await this.#inTurn(() => this.#each((plane) => plane.stopAccepting()))
     await this.#each((plane) => plane.drain())
-    await this.#quiet(this.#config.drainTimeoutMs)
+    if (!(await this.#quiet(drainTimeoutMs))) log.cut()
+    log.end()
     await this.close()
   }
 
@@ -488,12 +494,14 @@ export class Proxy {
     while (this.#closing === undefined && performance.now() < until) await sleep(drainPollMs)
   }
 
-  async #quiet(timeoutMs: number): Promise<void> {
+  /** Waits until nothing is under way any more; false when that takes too long. */
+  async #quiet(timeoutMs: number): Promise<boolean> {
     const deadline = performance.now() + timeoutMs
     while (this.#planes.threads.some(({ exchanges, connections }) => exchanges + connections > 0)) {
-      if (performance.now() >= deadline) return
+      if (performance.now() >= deadline) return false
       await sleep(drainPollMs)
     }
+    return true
   }
 
   #countReload(result: 'ok' | 'failed'): void {

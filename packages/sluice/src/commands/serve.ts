@@ -1,5 +1,6 @@
 import { isatty } from 'node:tty'
-import { type BindAddress, type ListenerConfig, formatAddress, formatDuration } from '@sluice/core'
+import { type BindAddress, type ListenerConfig, formatAddress } from '@sluice/core'
+import { stillOpen } from '../log/drain-log.ts'
 import type { Logs } from '../log/logs.ts'
 import { openLogs, Proxy, type ProxyLogs } from '../proxy.ts'
 import { onSignals } from '../signals.ts'
@@ -8,9 +9,6 @@ import { FileReload } from './file-reload.ts'
 import { FileWatch } from './file-watch.ts'
 import { describeStartError, type Loaded } from './load.ts'
 import { thisMachine, warnAtStart } from './start-warnings.ts'
-
-/** Between two lines that say what a drain still waits for, in milliseconds. */
-const stillOpenEveryMs = 5_000
 
 /** How long clients get to read their last answer after the second signal, in milliseconds. */
 const stopMs = 500
@@ -64,7 +62,8 @@ class Service {
     if (files !== undefined && options.watch === true) {
       const watch = new FileWatch(
         () => files.files,
-        () => this.#reload('it has changed'),
+        // Whoever ends has no use for what comes next, and needs no line about it.
+        () => this.#proxy.state === 'draining' || this.#reload('it has changed'),
       )
       files.onLoading = () => watch.known()
       files.onLoaded = () => watch.meet()
@@ -144,29 +143,11 @@ class Service {
   #drain(): void {
     if (this.#endedByUs) return
     this.#endedByUs = true
-    this.#watch?.close()
-    const proxy = this.#proxy
-    const { drainDelayMs, drainTimeoutMs } = proxy.config
-    const log = this.#logs.process
-    const atMost = `${formatDuration(drainTimeoutMs)} at most`
-    if (drainDelayMs > 0) {
-      const after = `then ${atMost}`
-      log.info(`draining: /readyz says 503, new connections are accepted for ${formatDuration(drainDelayMs)}, ${after}`)
-    } else log.info(`draining, ${atMost}: ${stillOpen(proxy)}`)
-    const closing = setTimeout(() => {
-      if (drainDelayMs > 0) log.info(`the listeners close: ${stillOpen(proxy)}`)
-    }, drainDelayMs)
-    const timer = setInterval(() => log.info(`still draining: ${stillOpen(proxy)}`), stillOpenEveryMs)
-    const deadline = setTimeout(() => {
-      if (proxy.stats().exchanges > 0) log.warn(`the drain's deadline has passed; cut: ${stillOpen(proxy)}`)
-    }, drainDelayMs + drainTimeoutMs)
-    void proxy.drain().finally(() => {
-      for (const one of [closing, timer, deadline]) clearTimeout(one)
-    })
+    void this.#proxy.drain()
   }
 
   #stop(): void {
-    this.#logs.process.warn(`stopped at once; cut: ${stillOpen(this.#proxy)}`)
+    this.#logs.process.warn(`stopped at once; cut: ${stillOpen(this.#proxy.stats())}`)
     const exit = () => void this.#logs.close().finally(() => process.exit(1))
     setTimeout(exit, stopMs)
     void this.#proxy.close().then(exit)
@@ -177,13 +158,4 @@ function urlOf({ protocol, tls }: ListenerConfig, address: BindAddress): string 
   if ('path' in address) return formatAddress(address)
   const schemes = { http: ['http', 'https'], websocket: ['ws', 'wss'], tcp: ['tcp', 'tls'] } as const
   return `${schemes[protocol][tls === undefined ? 0 : 1]}://${formatAddress(address)}`
-}
-
-/** What is under way, in words. */
-function stillOpen(proxy: Proxy): string {
-  const { exchanges, listeners } = proxy.stats()
-  const connections = listeners.filter((listener) => listener.connections > 0)
-  if (exchanges === 0 && connections.length === 0) return 'nothing is open'
-  const open = connections.map((listener) => `${listener.connections} on ${listener.name}`).join(', ')
-  return `${exchanges} under way; connections open: ${open === '' ? 'none' : open}`
 }

@@ -121,14 +121,14 @@ for (const threads of [0, 2]) {
           expect(reply.status).to.equal(422)
           expect(reply.body.mistakes).to.have.length(1)
           expect(reply.body.mistakes[0]).to.include({ path })
-          expect(reply.body.mistakes[0].message).to.include(message)
+          expect(reply.body.mistakes[0]!.message).to.include(message)
           expect(gate('shared')).to.include({ limit: 7, queue: 16 })
         })
       }
 
       it('tells of all mistakes at once, and of a body that is no JSON', async () => {
         const reply = await change(admin, 'PATCH', '/gates/shared', { limit: 0, queue: 'many', x: 1 })
-        expect(reply.body.mistakes.map(({ path }: { path: string }) => path)).to.have.members(['limit', 'queue', 'x'])
+        expect(reply.body.mistakes.map(({ path }) => path)).to.have.members(['limit', 'queue', 'x'])
         const text = await change(admin, 'PATCH', '/gates/shared', '{limit: 5}')
         expect([text.status, text.body.error]).to.deep.equal([400, text.body.error])
         expect(text.body.error).to.match(/^the body is not JSON: /)
@@ -190,7 +190,7 @@ for (const threads of [0, 2]) {
           expect(reply.body.error).to.equal('the endpoints stay as they are')
           expect(reply.body.mistakes).to.have.length(1)
           expect(reply.body.mistakes[0]).to.include({ path })
-          expect(reply.body.mistakes[0].message).to.include(message)
+          expect(reply.body.mistakes[0]!.message).to.include(message)
           expect(proxy.generation).to.equal(1)
         })
       }

@@ -170,14 +170,11 @@ describe('a reload of sluice run', () => {
         const bad = await change(admin, 'POST', '/reload')
         expect(bad.status).to.equal(422)
         expect(bad.body.error).to.equal('the configuration stays as it is')
-        expect(bad.body.mistakes.map(({ path }: { path: string }) => path)).to.deep.equal([
-          'listeners.web.routes[1].gate.limit',
-          'wrong',
-        ])
+        expect(bad.body.mistakes.map(({ path }) => path)).to.deep.equal(['listeners.web.routes[1].gate.limit', 'wrong'])
         expect(bad.body.mistakes[1]).to.deep.include({ place: 'sluice.yaml:14:1' })
         expect(await command.says(/not reloaded/)).to.include({ generation: 2 })
         write('')
-        expect((await change(admin, 'POST', '/reload')).body.mistakes[0].message).to.equal(
+        expect((await change(admin, 'POST', '/reload')).body.mistakes[0]!.message).to.equal(
           'The configuration is empty.',
         )
       })

@@ -207,12 +207,15 @@ if (!isMainThread && !born) setInterval(() => { if (existsSync(file)) throw new 
     })
   })
 
-  it('ends when the admin listener is told to drain', async () => {
+  it('ends when the admin listener is told to drain, and says the same as after a signal', async () => {
     await running(backend, async (command) => {
       const url = `http://127.0.0.1:${await command.port('admin')}/drain`
       const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' } })
       expect([answer.status, await answer.json()]).to.deep.equal([202, { state: 'draining' }])
       expect(await command.exit).to.equal(0)
+      const said = command.lines.map(({ msg }) => String(msg)).slice(-2)
+      expect(said[0]).to.match(/^draining, 10s at most: /)
+      expect(said[1]).to.equal('stopped')
     })
   })
 

@@ -27,17 +27,24 @@ export function ask(port: number, path: string, { body, ...options }: Question =
   })
 }
 
+/** What a changing verb is answered with, as far as tests ask for it by name. */
+export interface Changed {
+  readonly error: string
+  readonly mistakes: ReadonlyArray<{ readonly place?: string; readonly path: string; readonly message: string }>
+  readonly [key: string]: unknown
+}
+
 /** A changing verb: its status, and its body as JSON. */
 export async function change(
   port: number,
   method: string,
   path: string,
   body?: unknown,
-): Promise<{ status: number; body: any }> {
+): Promise<{ status: number; body: Changed }> {
   const reply = await ask(port, path, {
     method,
     headers: { 'content-type': 'application/json' },
     ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   })
-  return { status: reply.status, body: JSON.parse(reply.body) }
+  return { status: reply.status, body: JSON.parse(reply.body) as Changed }
 }
