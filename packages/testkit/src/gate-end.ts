@@ -78,7 +78,8 @@ export class GateEnd {
   readonly mortal: MortalMemory | undefined
   dead = false
   readonly #runtime: Runtime
-  readonly #plan: UpstreamPlan
+  readonly #control: SharedControl
+  #plan: UpstreamPlan
   readonly #words: Int32Array
   readonly #mailPlace: number
   #read: (what: number) => void = () => {}
@@ -86,6 +87,7 @@ export class GateEnd {
   constructor(modules: SharedModules, options: GateEndOptions) {
     const { control, config, thread, clock } = options
     this.thread = thread
+    this.#control = control
     const memory = modules.SharedMemory.from(control.memory.handle)
     this.#words = control.memory.words
     this.#mailPlace = memory.threadPlace(thread, 'mail')
@@ -117,7 +119,13 @@ export class GateEnd {
     this.units = Array.from({ length: options.units ?? 0 }, (_, i) => make(`${thread}.${i}`))
   }
 
-  /** Works by the configuration from now on. */
+  /** Makes what a new configuration needs. */
+  prepare(config: Config): void {
+    this.store.assign(this.#control.records)
+    this.#plan = this.upstream.prepare(config.upstreams[0]!, () => undefined)
+  }
+
+  /** Works by the configuration that was prepared from now on. */
   adopt(): void {
     this.#plan.commit()
   }
