@@ -1,8 +1,8 @@
-import type { Config, EndpointCells, GateLimits, SharedControl } from '@sluice/core'
+import type { Config, SharedControl } from '@sluice/core'
 import { FakeClock } from './fake-clock.ts'
 import { GateEnd, sharedConfig, sharedGateIds, type SharedModules } from './gate-end.ts'
-import type { Unit } from './gate-store.ts'
 import { Death, seeThrough } from './mortal-memory.ts'
+import { type Member, NaiveGates } from './naive-gates.ts'
 import { scaled } from './scale.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { SharedTruth } from './shared-truth.ts'
@@ -29,35 +29,6 @@ export interface SharedGateModelReport {
   deaths: number
   deathsInside: number
   locksLeft: number
-}
-
-/** Where a unit stands; `asked`: it was not let through, and is about to wait. */
-type Place = 'outside' | 'asked' | 'waiting' | 'granted' | 'running'
-
-/** What the model knows of one unit. */
-interface Member {
-  readonly end: GateEnd
-  readonly unit: Unit
-  place: Place
-  gate: number
-  slot: number
-  /** The number of its grant, in the order of grants. */
-  grant: number
-  /** Granted by its own thread, which tells it without mail. */
-  byOwn: boolean
-  /** It may be told out of turn: it was granted, left and came back before anybody was told, or a thread had died. */
-  anyTurn: boolean
-}
-
-/** What the model knows of one gate. */
-interface Model {
-  readonly record: number
-  readonly rooms: boolean
-  limits: GateLimits
-  queue: Member[]
-  running: number
-  /** Limits were raised, or a thread has died: somebody has been asked to admit whom there is room for, and has not yet. */
-  asked: boolean
 }
 
 const endpointLimits = [1, 2, 3]
@@ -107,18 +78,11 @@ class SharedModelRun {
   readonly #control: SharedControl
   readonly #truth: SharedTruth
   readonly #config: Config
-  readonly #models: Model[]
-  readonly #endpoints: readonly EndpointCells[]
-  readonly #endpointRecords: readonly number[]
+  readonly #gates: NaiveGates
   #ends: GateEnd[] = []
-  #members: Member[] = []
   readonly #membersOf = new Map<GateEnd, Member[]>()
-  #grants = 0
-  #wrong: string | undefined
   #step = 0
-  readonly #report: SharedGateModelReport = {
-    granted: 0,
-    grantedByOthers: 0,
+  readonly #report = {
     left: 0,
     leftUntold: 0,
     queueFull: 0,
@@ -140,34 +104,28 @@ class SharedModelRun {
     this.#config = sharedConfig({ endpoints: endpointLimits })
     this.#control.prepare(this.#config)
     this.#control.publish(this.#config, 1)
-    const { gates, endpoints } = this.#control.records
-    this.#models = sharedGateIds.map((id) => ({
-      record: gates.get(id)!,
-      rooms: id.startsWith('upstream:'),
-      limits: this.#control.gateState(id)!.limits,
-      queue: [],
-      running: 0,
-      asked: false,
-    }))
-    this.#endpoints = [...endpoints.keys()].map((id) => this.#control.endpointCells(id)!)
-    this.#endpointRecords = [...endpoints.values()]
+    this.#gates = new NaiveGates(this.#control, this.#truth, modules.layout)
     for (let thread = 0; thread < threads; thread++) this.#begin(thread)
   }
 
   async finish(): Promise<SharedGateModelReport> {
-    for (; this.#step < this.#options.steps; this.#step++) {
-      this.#clock.nowMs++
-      const what = this.#random.next()
-      if (what < 0.15) await this.#settle()
-      else if (what < 0.17) this.#changeLimits()
-      else if (what < 0.175) this.#changeEndpoint()
-      else if (what < 0.178) await this.#die()
-      else if (what < 0.185) await this.#recoverOne()
-      else await this.#act(what < 0.35)
-      this.#checkAll(this.#step % 8 === 0)
+    try {
+      for (; this.#step < this.#options.steps; this.#step++) {
+        this.#clock.nowMs++
+        const what = this.#random.next()
+        if (what < 0.15) await this.#settle()
+        else if (what < 0.17) this.#changeLimits()
+        else if (what < 0.175) this.#changeEndpoint()
+        else if (what < 0.178) await this.#die()
+        else if (what < 0.185) await this.#recoverOne()
+        else await this.#act(what < 0.35)
+        this.#gates.check(this.#step % 8 === 0)
+      }
+      await this.#goHome()
+      return { ...this.#report, ...this.#gates.grants }
+    } catch (error) {
+      throw new Error(`step ${this.#step} of seed ${this.#options.seed}: ${(error as Error).message}`, { cause: error })
     }
-    await this.#goHome()
-    return this.#report
   }
 
   #begin(thread: number): void {
@@ -178,15 +136,15 @@ class SharedModelRun {
       clock: this.#clock.read,
       mortal: !this.#ends.some(({ mortal, dead }) => mortal !== undefined && !dead),
       units: this.#options.unitsEach ?? 8,
-      told: (unit) => this.#told(unit),
+      told: (unit) => this.#gates.told(unit),
     })
     this.#ends.push(end)
     const unknown = { gate: 0, slot: -1, grant: 0, byOwn: false, anyTurn: false }
     const members = end.units.map((unit): Member => ({ end, unit, place: 'outside', ...unknown }))
     this.#membersOf.set(end, members)
-    this.#members.push(...members)
+    this.#gates.members.push(...members)
     // Beginning, it says that all endpoints are up.
-    for (const model of this.#models) this.#observe(model)
+    this.#gates.observe()
   }
 
   get #living(): GateEnd[] {
@@ -207,12 +165,12 @@ class SharedModelRun {
       this.#report.deathsInside++
       await this.#recoverInside(end)
     }
-    for (const model of this.#models) this.#observe(model)
+    this.#gates.observe()
   }
 
   #readMail(end: GateEnd): void {
     const what = end.readMail()
-    if (what > 1) for (const model of this.#models) model.asked = false
+    if (what > 1) for (const model of this.#gates.models) model.asked = false
     // Those that a dead thread has granted are found by where they stand, not in the order of their grants.
     if (what > 2) for (const member of this.#membersOf.get(end)!) if (member.place === 'granted') member.anyTurn = true
   }
@@ -229,7 +187,7 @@ class SharedModelRun {
         this.#wait(member)
         break
       case 'running':
-        if (this.#models[member.gate]!.rooms && this.#random.chance(0.3)) this.#move(member)
+        if (this.#gates.models[member.gate]!.rooms && this.#random.chance(0.3)) this.#move(member)
         else this.#release(member)
         break
       case 'waiting':
@@ -241,10 +199,10 @@ class SharedModelRun {
 
   #arrive(member: Member): void {
     const { end, unit } = member
-    const i = this.#random.below(this.#models.length)
-    const model = this.#models[i]!
+    const i = this.#random.below(this.#gates.models.length)
+    const model = this.#gates.models[i]!
     const gate = end.gates[i]!
-    const free = model.queue.length === 0 && this.#hasRoom(model)
+    const free = model.queue.length === 0 && this.#gates.hasRoom(model)
     if (gate.tryAcquire(unit.permit) !== free) this.#fail(`unit ${unit.name} was ${free ? 'kept out' : 'let through'}`)
     member.gate = i
     if (free) {
@@ -259,7 +217,7 @@ class SharedModelRun {
 
   #wait(member: Member): void {
     const { end, unit } = member
-    const model = this.#models[member.gate]!
+    const model = this.#gates.models[member.gate]!
     const place = model.queue.length < model.limits.queue
     member.place = 'outside'
     if (end.gates[member.gate]!.enqueue(unit) !== place) {
@@ -278,11 +236,11 @@ class SharedModelRun {
     member.unit.permit.release()
     if (this.#random.chance(0.2)) member.unit.permit.release()
     member.place = 'outside'
-    this.#models[member.gate]!.running--
+    this.#gates.models[member.gate]!.running--
   }
 
   #leave(member: Member): void {
-    const model = this.#models[member.gate]!
+    const model = this.#gates.models[member.gate]!
     member.end.gates[member.gate]!.leave(member.unit)
     if (member.place === 'waiting') {
       this.#report.left++
@@ -302,8 +260,8 @@ class SharedModelRun {
   }
 
   #changeLimits(): void {
-    const i = this.#random.below(this.#models.length)
-    const model = this.#models[i]!
+    const i = this.#random.below(this.#gates.models.length)
+    const model = this.#gates.models[i]!
     const limit = this.#random.chance(0.1) ? Infinity : 1 + this.#random.below(8)
     model.limits = { limit, queue: this.#random.below(14), timeoutMs: 1_000, dryRun: this.#random.chance(0.05) }
     this.#report.limitsChanged++
@@ -312,18 +270,21 @@ class SharedModelRun {
   }
 
   #changeEndpoint(): void {
-    const endpoint = this.#random.pick(this.#endpoints)
+    const endpoint = this.#random.pick(this.#gates.endpoints)
     if (this.#random.chance(0.5)) {
       const end = this.#random.pick(this.#living)
       if (end.mortal !== undefined) return
-      end.upstream.endpoints[this.#endpoints.indexOf(endpoint)]!.health.probed(this.#random.chance(0.5), 'the model')
+      end.upstream.endpoints[this.#gates.endpoints.indexOf(endpoint)]!.health.probed(
+        this.#random.chance(0.5),
+        'the model',
+      )
     } else {
       endpoint.setLimits({ limit: 1 + this.#random.below(4), maxConnections: Infinity })
       // As `publish` does, after the limits have been written.
-      this.#control.setLimits('upstream:u', this.#models.at(-1)!.limits)
-      this.#models.at(-1)!.asked = true
+      this.#control.setLimits('upstream:u', this.#gates.models.at(-1)!.limits)
+      this.#gates.models.at(-1)!.asked = true
     }
-    for (const model of this.#models) this.#observe(model)
+    this.#gates.observe()
   }
 
   /** Between two calls. */
@@ -345,7 +306,7 @@ class SharedModelRun {
   async #recoverInside(end: GateEnd): Promise<void> {
     end.die()
     const { memory } = this.#control
-    if (this.#models.some(({ record }) => this.#truth.owner(record) === end.thread + 1)) this.#report.locksLeft++
+    if (this.#gates.models.some(({ record }) => this.#truth.owner(record) === end.thread + 1)) this.#report.locksLeft++
     const dead = this.#ends.filter((other) => other.dead && other !== end)
     // Whoever is recovered first must wait for the other, whose lock is taken.
     const together = dead.length > 0 && this.#random.chance(0.1) ? [dead[0]!, end] : [end]
@@ -365,7 +326,7 @@ class SharedModelRun {
     if (first !== 'late') return
     // So that it ends, and nothing of this run goes on behind the next one.
     const { memory } = this.#control
-    for (const { record } of this.#models)
+    for (const { record } of this.#gates.models)
       memory.words[memory.gatePlace(record) + this.#modules.layout.gateWord.lock] = 0
     await recovered
     this.#fail('a recovery does not end')
@@ -373,106 +334,16 @@ class SharedModelRun {
 
   #forget(dead: readonly GateEnd[]): void {
     this.#ends = this.#ends.filter((end) => !dead.includes(end))
-    this.#members = this.#members.filter(({ end }) => !dead.includes(end))
-    for (const [i, model] of this.#models.entries()) {
-      model.queue = model.queue.filter(({ end }) => !dead.includes(end))
-      model.running = this.#members.filter(({ gate, place }) => gate === i && isLetThrough(place)).length
-      model.asked = true
-      this.#observe(model)
-    }
+    this.#gates.forget(dead)
     for (const end of dead) {
       this.#membersOf.delete(end)
       this.#begin(end.thread)
     }
   }
 
-  /** Sees whom a call has let through: those who came first, and no more than there is room for. */
-  #observe(model: Model): void {
-    const { queue } = model
-    let admitted = 0
-    while (admitted < queue.length && this.#isGranted(queue[admitted]!)) admitted++
-    for (let i = admitted; i < queue.length; i++) {
-      if (this.#isGranted(queue[i]!))
-        this.#fail(`unit ${queue[i]!.unit.name} has overtaken ${queue[admitted]!.unit.name}`)
-    }
-    if (admitted === 0) return
-    for (const member of queue.splice(0, admitted)) {
-      member.place = 'granted'
-      member.grant = this.#grants++
-      this.#report.granted++
-      member.byOwn = member.unit.waiterState === 'granted'
-      if (!member.byOwn) this.#report.grantedByOthers++
-    }
-    model.running += admitted
-    if (model.limits.dryRun !== true && model.running > model.limits.limit) {
-      this.#fail(`${admitted} were admitted and ${model.running} run under a limit of ${model.limits.limit}`)
-    }
-  }
-
-  #isGranted({ unit, slot }: Member): boolean {
-    if (unit.waiterState === 'granted') return true
-    return slot >= 0 && this.#truth.stateOf(slot) === this.#modules.layout.slotState.granted
-  }
-
-  /** What is wrong is kept until the turn is over: nobody would catch it there. */
-  #told(unit: Unit): void {
-    const member = this.#members.find((one) => one.unit === unit)!
-    if (member.place !== 'granted') this.#wrong ??= `unit ${unit.name} was told, and is ${member.place}`
-    member.place = 'running'
-    for (const other of this.#members) {
-      const alike = other.end === member.end && other.gate === member.gate && other.byOwn === member.byOwn
-      if (other.place !== 'granted' || !alike || other.grant > member.grant || other.anyTurn || member.anyTurn) continue
-      this.#wrong ??= `unit ${unit.name} was told before ${other.unit.name}`
-    }
-    member.anyTurn = false
-  }
-
   async #settle(): Promise<void> {
     await Promise.resolve()
-    if (this.#wrong !== undefined) this.#fail(this.#wrong)
-    for (const { unit, place, end } of this.#members) {
-      if (!end.dead && place === 'granted' && unit.waiterState === 'granted') this.#fail(`${unit.name} was not told`)
-    }
-  }
-
-  #hasRoom({ rooms, running, limits }: Model): boolean {
-    if (running >= limits.limit && limits.dryRun !== true) return false
-    if (!rooms) return true
-    const all = !this.#endpoints.some(({ probedUp }) => probedUp)
-    return this.#endpoints.some(({ hasRoom, probedUp }) => hasRoom && (all || probedUp))
-  }
-
-  #checkAll(deep: boolean): void {
-    for (const [i, model] of this.#models.entries()) {
-      const { running, waiting } = this.#control.gateState(sharedGateIds[i]!)!
-      if (running !== model.running) this.#fail(`gate ${i} counts ${running} permits, not ${model.running}`)
-      if (waiting !== model.queue.length) this.#fail(`gate ${i} counts ${waiting} waiters, not ${model.queue.length}`)
-      if (waiting > 0 && !model.asked && this.#hasRoom(model))
-        this.#fail(`somebody waits at gate ${i} while there is room`)
-      if (!deep) continue
-      const problem = this.#truth.problemOf(model.record, model.rooms ? this.#endpointRecords : [])
-      if (problem !== undefined) this.#fail(`gate ${i}: ${problem}`)
-    }
-    if (deep) this.#checkMembers()
-  }
-
-  #checkMembers(): void {
-    const rooms = new Map<number, number>()
-    for (const { unit, end, place, gate, slot } of this.#members) {
-      const underWay = place === 'granted' && unit.waiterState !== 'granted' && !end.dead
-      if (!end.dead && unit.permit.held !== (isLetThrough(place) && !underWay)) {
-        this.#fail(`unit ${unit.name}, ${place}, ${unit.permit.held ? 'holds a' : 'has no'} permit`)
-      }
-      if (underWay && end.mail === 0) this.#fail(`unit ${unit.name} has been granted a permit and its thread sleeps`)
-      if (!isLetThrough(place) || !this.#models[gate]!.rooms) continue
-      const room = unit.permit.held ? unit.permit.room?.record : this.#truth.roomOf(slot)
-      if (room === undefined || room < 0) this.#fail(`unit ${unit.name} has a permit without an endpoint`)
-      rooms.set(room, (rooms.get(room) ?? 0) + 1)
-    }
-    for (const record of this.#endpointRecords) {
-      const [counted, there] = [this.#truth.runningAt(record), rooms.get(record) ?? 0]
-      if (counted !== there) this.#fail(`endpoint ${record} counts ${counted}, ${there} are there`)
-    }
+    this.#gates.settled()
   }
 
   /** Everybody leaves, and everything must be as it was in the beginning. */
@@ -481,21 +352,21 @@ class SharedModelRun {
       await this.#recover(dead)
       this.#forget([dead])
     }
-    for (let round = 0; this.#members.some(({ place }) => place !== 'outside'); round++) {
-      if (round > 10 * this.#members.length) this.#fail('not everybody comes home')
+    for (let round = 0; this.#gates.members.some(({ place }) => place !== 'outside'); round++) {
+      if (round > 10 * this.#gates.members.length) this.#fail('not everybody comes home')
       for (const end of this.#ends) this.#readMail(end)
-      for (const model of this.#models) this.#observe(model)
+      this.#gates.observe()
       await this.#settle()
-      this.#checkAll(true)
-      for (const member of this.#members) {
+      this.#gates.check(true)
+      for (const member of this.#gates.members) {
         if (member.place === 'running') this.#release(member)
         else if (member.place === 'asked') member.place = 'outside'
         else if (member.place !== 'outside' && this.#random.chance(0.3)) this.#leave(member)
-        for (const model of this.#models) this.#observe(model)
+        this.#gates.observe()
       }
     }
     for (const end of this.#ends) this.#readMail(end)
-    this.#checkAll(true)
+    this.#gates.check(true)
     const left = this.#truth.slots()
     if (left.length > 0) this.#fail(`at the end ${left.length} slots are not free`)
     for (const end of this.#ends) end.die()
@@ -503,10 +374,6 @@ class SharedModelRun {
   }
 
   #fail(what: string): never {
-    throw new Error(`step ${this.#step} of seed ${this.#options.seed}: ${what}`)
+    throw new Error(what)
   }
-}
-
-function isLetThrough(place: Place): boolean {
-  return place === 'granted' || place === 'running'
 }

@@ -111,6 +111,10 @@ export class SharedTruth {
     return this.#load(this.#endpointPlace(endpoint) + this.#at.endpointWord.running)
   }
 
+  limitAt(endpoint: number): number {
+    return this.#load(this.#endpointPlace(endpoint) + this.#at.endpointWord.limit)
+  }
+
   #heldAt(endpoint: number): number {
     const holders = this.#memory.layout.capacity.threads + 1
     const { endpointWord, endpointThreadWord } = this.#at
