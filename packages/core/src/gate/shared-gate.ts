@@ -218,12 +218,13 @@ export class SharedGate implements Gate {
     return this.admission !== undefined || this.#words[this.#at + gateWord.rooms] !== 0
   }
 
-  /** A bug in an admission must not leave the lock taken for all threads. */
+  /** A bug in an admission must not leave the lock taken for all threads, nor those asleep that were let through. */
   #takeRoom(): Room | undefined {
     try {
       return this.admission?.take()
     } catch (fault) {
       unlock(this.#words, this.#at)
+      this.#wake()
       throw fault
     }
   }

@@ -84,3 +84,35 @@ describe('SharedGate before endpoints that a thread has not got yet', () => {
     expect(late.store.roomOf(former.record)).to.equal(undefined)
   })
 })
+
+describe('SharedGate whose admission throws', () => {
+  it('lets others in, and wakes those whom it had let through before', async () => {
+    const ends = new GateEnds({ endpoints: [2] })
+    const [first, other] = [ends.open(0), ends.open(1)]
+    const { gate } = first.upstream
+    const [one, two] = first.units
+    for (const unit of [one, two]) expect(gate.tryAcquire(unit!.permit)).to.equal(true)
+    for (const unit of other.units.slice(0, 2)) expect(other.upstream.gate.enqueue(unit)).to.equal(true)
+    other.readMail()
+    const { admission } = gate
+    let asked = 0
+    gate.admission = {
+      take() {
+        if (++asked === 2) throw new Error('a bug')
+        return admission!.take()
+      },
+    }
+    first.upstream.endpoints[0]!.cells.setLimits({ limit: 4, maxConnections: 4 })
+    expect(() => one!.permit.release()).to.throw('a bug')
+    expect(ends.truth.owner(ends.record('upstream:u'))).to.equal(0)
+    expect(ends.problem).to.equal(undefined)
+    expect(other.mail).to.not.equal(0)
+    other.readMail()
+    await Promise.resolve()
+    expect(ends.told).to.deep.equal(['1.0'])
+    gate.admission = admission
+    two!.permit.release()
+    expect(ends.problem).to.equal(undefined)
+    ends.close()
+  })
+})
