@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { Death, type GateEnd, MortalMemory, seeThrough, type Unit } from '../../../testkit/src/index.ts'
-import { slotWords } from '../../src/state/layout.ts'
+import { gateWord, slotWords } from '../../src/state/layout.ts'
 import { Recovery } from '../../src/state/recovery.ts'
 import { SharedMemory } from '../../src/state/shared-memory.ts'
 import { GateEnds } from '../gate/gate-ends.ts'
@@ -276,6 +276,24 @@ describe('Recovery after a thread that has died', () => {
     while (control.gateState('upstream:u')!.running > 0) await new Promise((resolve) => setTimeout(resolve, 5))
     expect(endpoints.map(({ running }) => running)).to.deep.equal([0, 0])
     await expectAllWell(ends, other)
+    ends.close()
+  })
+
+  it('keeps the order of waiters where tickets wrap around', async () => {
+    const ends = new GateEnds({ endpoints: [1], gates: [{ limit: 1, queue: 9 }] })
+    const [dying, other] = [ends.open(0), ends.open(1)]
+    const { memory } = ends.control
+    memory.words[memory.gatePlace(ends.record('a')) + gateWord.ticket] = 0x7fff_fffe
+    acquire(dying, 0, 0)
+    for (const unit of [3, 1, 4, 2]) queue(other, 0, unit)
+    dying.die()
+    await ends.control.recover(0)
+    for (let round = 0; round < 8; round++) {
+      other.readMail()
+      await Promise.resolve()
+      for (const { permit } of other.units) permit.release()
+    }
+    expect(ends.told).to.deep.equal(['1.3', '1.1', '1.4', '1.2'])
     ends.close()
   })
 
