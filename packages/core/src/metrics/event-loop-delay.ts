@@ -3,10 +3,10 @@ import type { MetricsBlock } from './block.ts'
 import { families } from './families.ts'
 
 /** Between two looks at how late the event loop is, in milliseconds. */
-const lookEveryMs = 20
+const lookEveryMs = 50
 
 /** The figures are written at every so manyth look: once a second. */
-const looksPerWriting = 50
+const looksPerWriting = 20
 
 /** A microsecond to a minute, to a hundredth. */
 const range = { lowest: 1, highest: 60_000_000, figures: 2 }
