@@ -22,6 +22,7 @@ import { allBinds, bindsOf, type ConfiguredBind, tryBind } from './engine/binds.
 import type { DataPlane, EndpointFacts, NextConfig } from './engine/data-plane.ts'
 import type { Engine } from './engine/engine.ts'
 import type { ExchangeRecord } from './engine/exchange-record.ts'
+import { NoAnswer, within } from './engine/no-answer.ts'
 import { FaultLog } from './fault-log.ts'
 import { DrainLog } from './log/drain-log.ts'
 import { HealthLog } from './log/health-log.ts'
@@ -38,6 +39,9 @@ const drainPollMs = 10
 
 /** How long clients get to read their last answer when everything is closed at once, in milliseconds. */
 const closeTimeoutMs = 2_500
+
+/** How long a data plane may take for one step of a reload, in milliseconds: names of endpoints are looked up in it. */
+const answerMs = 60_000
 
 /** What a proxy tells whoever runs it. */
 export interface ProxyOptions {
@@ -383,7 +387,7 @@ export class Proxy {
     const number = this.#generation + 1
     const planes = this.#planes.all
     const ends = await Promise.allSettled(
-      planes.map((plane) => plane.prepare(this.#next(number, config, binds, plane))),
+      planes.map((plane) => within(answerMs, plane.prepare(this.#next(number, config, binds, plane)))),
     )
     const refused = ends.find((end) => end.status === 'rejected' && !this.#planes.hasDied(end.reason))
     if (refused !== undefined) {
@@ -432,19 +436,26 @@ export class Proxy {
   }
 
   async #bind(): Promise<void> {
-    const bound = await Promise.allSettled(this.#planes.all.map((plane) => plane.bind()))
+    const bound = await Promise.allSettled(this.#planes.all.map((plane) => within(answerMs, plane.bind())))
     for (const end of bound) {
       if (end.status === 'fulfilled') {
         for (const [key, address] of end.value) this.#bound.set(key, address)
-      } else if (!this.#planes.hasDied(end.reason)) throw end.reason
+      } else if (!this.#isAbsent(end.reason)) throw end.reason
     }
   }
 
-  /** Asks all planes; what has died meanwhile will be replaced by what is up to date. */
-  async #each(step: (plane: DataPlane) => Promise<unknown>): Promise<void> {
-    const ends = await Promise.allSettled(this.#planes.all.map(step))
-    const failed = ends.find((end) => end.status === 'rejected' && !this.#planes.hasDied(end.reason))
+  /**
+   * Asks all planes. One that has died meanwhile will be replaced by what is up to date; one that is stuck does it when
+   * it comes to it.
+   */
+  async #each(step: (plane: DataPlane) => Promise<unknown>, withinMs = answerMs): Promise<void> {
+    const ends = await Promise.allSettled(this.#planes.all.map((plane) => within(withinMs, step(plane))))
+    const failed = ends.find((end) => end.status === 'rejected' && !this.#isAbsent(end.reason))
     if (failed !== undefined) throw (failed as PromiseRejectedResult).reason
+  }
+
+  #isAbsent(error: unknown): boolean {
+    return error instanceof NoAnswer || this.#planes.hasDied(error)
   }
 
   /** Brings a thread that replaces another one up to what holds. */
@@ -467,9 +478,15 @@ export class Proxy {
     log.begin(this.#config)
     await this.#pause(drainDelayMs)
     if (drainDelayMs > 0) log.stopAccepting()
-    await this.#inTurn(() => this.#each((plane) => plane.stopAccepting()))
-    await this.#each((plane) => plane.drain())
-    if (!(await this.#quiet(drainTimeoutMs))) log.cut()
+    // A thread that is stuck must not hold up the end beyond its time.
+    const deadline = performance.now() + drainTimeoutMs
+    const left = () => Math.max(0, deadline - performance.now())
+    const stopped = this.#inTurn(() => this.#each((plane) => plane.stopAccepting(), left()))
+    const drained = stopped.then(() => this.#each((plane) => plane.drain(), left()))
+    await within(left(), drained).catch((error: unknown) => {
+      if (!(error instanceof NoAnswer)) this.#faults.report(error)
+    })
+    if (!(await this.#quiet(left()))) log.cut()
     log.end()
     await this.close()
   }
@@ -479,7 +496,7 @@ export class Proxy {
     this.#health?.stop()
     this.#state = 'closed'
     if (started) {
-      await this.#each((plane) => plane.cut()).catch((fault: unknown) => this.#faults.report(fault))
+      await this.#each((plane) => plane.cut(), closeTimeoutMs).catch((fault: unknown) => this.#faults.report(fault))
       await this.#quiet(closeTimeoutMs)
     }
     await this.#planes.end(closeTimeoutMs)

@@ -3,7 +3,7 @@ import { expect } from 'chai'
 import { type Backend, startHttpBackend, startTcpBackend } from '@sluice/backends'
 import { eventually, RawClient } from '../../../testkit/src/raw/index.ts'
 import { createProxy, type Proxy } from '../../src/index.ts'
-import { change } from '../support/ask-admin.ts'
+import { ask, change } from '../support/ask-admin.ts'
 
 const addressOf = ({ address }: { address: { port: number } }): string => `127.0.0.1:${address.port}`
 const gatePath = (id: string): string => `/gates/${encodeURIComponent(id)}`
@@ -216,7 +216,13 @@ for (const threads of [0, 2]) {
         expect(one.generations).to.deep.equal([1])
         expect(one.heartbeatAgeMs).to.be.within(0, 10_000)
       }
+      await eventually(() => gate('route:web/slow').waiting === 2)
       expect(gate('route:web/slow').dryRun).to.equal(false)
+      await eventually(() => gate('route:web/slow').oldestWaitMs >= 50)
+      const { body } = await ask(admin, '/metrics')
+      const [, oldest] = /^sluice_gate_oldest_wait_seconds\{gate="route:web\/slow"\} (\S+)$/m.exec(body)!
+      expect(Number(oldest)).to.be.within(0.05, 10)
+      expect(body).to.match(/^sluice_gate_oldest_wait_seconds\{gate="shared"\} 0$/m)
       await Promise.all(held.map((client) => client.close()))
     })
   })

@@ -48,20 +48,24 @@ describe('sluice run', () => {
   /** One whose data-plane threads can be killed by a bug. */
   async function dying(
     args: readonly string[],
-    use: (command: Command, kill: (thread: number) => void) => Promise<void>,
+    use: (command: Command, kill: (thread: number) => void, cwd: string) => Promise<void>,
   ) {
     const bug = `import { existsSync } from 'node:fs'
 import { isMainThread, workerData } from 'node:worker_threads'
 const file = \`kill-\${workerData?.thread}\`
 const born = existsSync(file)
-if (!isMainThread && !born) setInterval(() => { if (existsSync(file)) throw new Error('a bug') }, 20).unref()
+if (!isMainThread && !born) setInterval(() => {
+  if (existsSync(file)) throw new Error('a bug')
+  if (existsSync('stick')) for (;;);
+}, 20).unref()
 `
-    await withFiles({ 'sluice.yaml': config(backend), 'bug.mjs': bug }, async (cwd) => {
+    const text = config(backend).replace('drainTimeout: 10s', 'drainTimeout: 1s')
+    await withFiles({ 'sluice.yaml': text, 'bug.mjs': bug }, async (cwd) => {
       const env = { NODE_OPTIONS: `--import ${join(cwd, 'bug.mjs')}` }
       const command = sluice(['run', ...args], { cwd, env })
       try {
         await command.port('web')
-        await use(command, (thread) => writeFileSync(join(cwd, `kill-${thread}`), ''))
+        await use(command, (thread) => writeFileSync(join(cwd, `kill-${thread}`), ''), cwd)
       } finally {
         command.child.kill('SIGKILL')
         await command.exit
@@ -155,6 +159,23 @@ if (!isMainThread && !born) setInterval(() => { if (existsSync(file)) throw new 
       expect(threads.map(({ restarts }) => restarts)).to.deep.equal([1, 0])
       command.child.kill('SIGTERM')
       expect(await command.exit).to.equal(0)
+    })
+  })
+
+  it('ends in time though its data-plane threads are stuck', async () => {
+    await dying(['--threads', '2'], async (command, _kill, cwd) => {
+      const admin = await command.port('admin')
+      writeFileSync(join(cwd, 'stick'), '')
+      // Nobody answers any more.
+      const web = await command.port('web')
+      await eventually(async () => {
+        const answer = await fetch(`http://127.0.0.1:${web}/`, { signal: AbortSignal.timeout(200) }).catch(() => 'none')
+        return answer === 'none'
+      })
+      const begun = performance.now()
+      await change(admin, 'POST', '/drain')
+      expect(await command.exit).to.equal(0)
+      expect(performance.now() - begun).to.be.within(1_000, 50_000)
     })
   })
 
