@@ -9,7 +9,7 @@ const settledMs = 100
  * Between two looks without an event, in milliseconds: file systems over a network and mounts of containers send none,
  * and a directory that was made anew is another one.
  */
-const lookEveryMs = 2_000
+const defaultLookEveryMs = 2_000
 
 /**
  * Tells when what stands in some files has changed, and is complete.
@@ -31,7 +31,7 @@ export class FileWatch {
   #seen: Contents = new Map()
 
   /** `files` is asked at every look. */
-  constructor(files: () => readonly string[], changed: () => void) {
+  constructor(files: () => readonly string[], changed: () => void, lookEveryMs = defaultLookEveryMs) {
     this.#files = files
     this.#changed = changed
     this.#told = this.#contents()

@@ -239,6 +239,19 @@ describe('a reload of sluice run', () => {
       })
     })
 
+    it('reloads once for a change that SIGHUP has told of already', async () => {
+      await running(['--watch'], async ({ command, write }) => {
+        for (let generation = 2; generation <= 4; generation++) {
+          write(config(backend, { answer: `n${generation}` }))
+          command.child.kill('SIGHUP')
+          await command.says(new RegExp(`\\(SIGHUP\\) in \\d+ ms: generation ${generation}$`))
+        }
+        write(config(backend, { answer: 'last' }))
+        await command.says(/\(it has changed\) in \d+ ms: generation 5$/)
+        expect(reloads(command)).to.have.length(4)
+      })
+    })
+
     it('waits for a certificate that is not there yet', async () => {
       const authority = new Authority()
       const { certFile, keyFile, cert } = authority.issue('listener')
