@@ -8,7 +8,6 @@ import {
   type EndpointConfig,
   families,
   formatConfigErrors,
-  formatDuration,
   MetricsBlock,
   type MetricsSource,
   MetricsSum,
@@ -17,7 +16,7 @@ import {
 } from '@sluice/core'
 import type { Logger } from 'pino'
 import type { AdminServer } from './admin/admin-server.ts'
-import { gatesOf, type LimitsPatch, withEndpoints, withLimits } from './amend-config.ts'
+import { changedLimits, gatesOf, type LimitsPatch, restartsFor, withEndpoints, withLimits } from './config-changes.ts'
 import { allBinds, bindsOf, type ConfiguredBind, tryBind } from './engine/binds.ts'
 import type { DataPlane, EndpointFacts, NextConfig } from './engine/data-plane.ts'
 import type { Engine } from './engine/engine.ts'
@@ -561,20 +560,6 @@ function samePort(a: BindAddress, b: BindAddress): boolean {
   return 'port' in a && 'port' in b && a.port === b.port
 }
 
-/** What differs, in words: `limit 6 → 3, queue 12 → 100`. */
-function changedLimits(before: Required<LimitsPatch>, after: Required<LimitsPatch>): string {
-  const shown = (gate: Required<LimitsPatch>): [string, string][] => [
-    ['limit', String(gate.limit)],
-    ['queue', String(gate.queue)],
-    ['timeout', gate.timeoutMs === Infinity ? 'off' : formatDuration(gate.timeoutMs)],
-  ]
-  const was = new Map(shown(before))
-  const changed = shown(after).filter(([key, value]) => value !== was.get(key))
-  return changed.length === 0
-    ? 'the same'
-    : changed.map(([key, value]) => `${key} ${was.get(key)} → ${value}`).join(', ')
-}
-
 /** That the shared state is too small for a configuration is no bug, but a mistake in the configuration. */
 function inWords(makeRoom: () => void): void {
   try {
@@ -586,15 +571,3 @@ function inWords(makeRoom: () => void): void {
 }
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
-
-/** The keys that have changed and need a restart to hold. */
-function restartsFor(before: Config, after: Config): string[] {
-  const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
-  const keys: [string, boolean][] = [
-    ['threads', same(before.threads, after.threads)],
-    ['maxWaiting', before.maxWaiting === after.maxWaiting],
-    ['admin.bind', same(before.admin, after.admin)],
-    ['log', same(before.log, after.log)],
-  ]
-  return keys.filter(([, unchanged]) => !unchanged).map(([key]) => key)
-}

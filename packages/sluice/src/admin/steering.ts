@@ -8,7 +8,7 @@ import {
   nearest,
   parseConfigObject,
 } from '@sluice/core'
-import { gatesOf, type LimitsPatch } from '../amend-config.ts'
+import { gatesOf, type LimitsPatch } from '../config-changes.ts'
 import type { Proxy, Reloaded } from '../proxy.ts'
 import { StartError } from '../start-error.ts'
 import type { Reply } from './resource.ts'

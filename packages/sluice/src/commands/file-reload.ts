@@ -44,8 +44,9 @@ export class FileReload {
     } catch (error) {
       const { generation } = proxy
       const { file } = this.#source
-      const why = error instanceof StartError ? error.message : String(error)
-      this.#log.error({ generation }, `${file} was not reloaded (${cause}), generation ${generation} stays:\n${why}`)
+      const why = error instanceof StartError ? error.message : 'a bug of Sluice, please report it'
+      const fields = error instanceof StartError ? { generation } : { generation, err: error }
+      this.#log.error(fields, `${file} was not reloaded (${cause}), generation ${generation} stays:\n${why}`)
       throw error
     }
   }

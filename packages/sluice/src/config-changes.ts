@@ -1,4 +1,4 @@
-import type { Config, EndpointConfig, GateConfig } from '@sluice/core'
+import { type Config, type EndpointConfig, formatDuration, type GateConfig } from '@sluice/core'
 
 /** Limits of one gate that somebody has set while it runs; those not given stay. */
 export type LimitsPatch = Partial<Pick<GateConfig, 'limit' | 'queue' | 'timeoutMs'>>
@@ -33,4 +33,30 @@ export function withEndpoints(config: Config, upstream: string, endpoints: reado
     ...config,
     upstreams: config.upstreams.map((one) => (one.name === upstream ? { ...one, endpoints } : one)),
   }
+}
+
+/** What differs, in words: `limit 6 → 3, queue 12 → 100`. */
+export function changedLimits(before: Required<LimitsPatch>, after: Required<LimitsPatch>): string {
+  const shown = (gate: Required<LimitsPatch>): [string, string][] => [
+    ['limit', String(gate.limit)],
+    ['queue', String(gate.queue)],
+    ['timeout', gate.timeoutMs === Infinity ? 'off' : formatDuration(gate.timeoutMs)],
+  ]
+  const was = new Map(shown(before))
+  const changed = shown(after).filter(([key, value]) => value !== was.get(key))
+  return changed.length === 0
+    ? 'the same'
+    : changed.map(([key, value]) => `${key} ${was.get(key)} → ${value}`).join(', ')
+}
+
+/** The keys that have changed and need a restart to hold. */
+export function restartsFor(before: Config, after: Config): string[] {
+  const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
+  const keys: [string, boolean][] = [
+    ['threads', same(before.threads, after.threads)],
+    ['maxWaiting', before.maxWaiting === after.maxWaiting],
+    ['admin.bind', same(before.admin, after.admin)],
+    ['log', same(before.log, after.log)],
+  ]
+  return keys.filter(([, unchanged]) => !unchanged).map(([key]) => key)
 }
