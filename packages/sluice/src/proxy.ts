@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import {
   type BindAddress,
-  CapacityError,
   type Config,
   type ConfigInput,
   type EndpointConfig,
@@ -16,74 +15,25 @@ import {
 } from '@sluice/core'
 import type { Logger } from 'pino'
 import type { AdminServer } from './admin/admin-server.ts'
-import { changedLimits, gatesOf, type LimitsPatch, restartsFor, withEndpoints, withLimits } from './config-changes.ts'
-import { allBinds, bindsOf, type ConfiguredBind, tryBind } from './engine/binds.ts'
-import type { DataPlane, EndpointFacts, NextConfig } from './engine/data-plane.ts'
+import { changedLimits, type LimitsPatch, restartsFor } from './config-changes.ts'
+import { bindsOf } from './engine/binds.ts'
+import type { DataPlane, EndpointFacts } from './engine/data-plane.ts'
 import type { Engine } from './engine/engine.ts'
-import type { ExchangeRecord } from './engine/exchange-record.ts'
 import { NoAnswer, within } from './engine/no-answer.ts'
 import { FaultLog } from './fault-log.ts'
 import { DrainLog } from './log/drain-log.ts'
 import { HealthLog } from './log/health-log.ts'
-import { LogCollector } from './log/log-collector.ts'
-import { Logs } from './log/logs.ts'
-import { LogFile } from './log/log-file.ts'
 import { type Planes, planesFor } from './planes.ts'
+import { openLogs, type ProxyOptions, type Reloaded } from './proxy-options.ts'
+import { makeRoom, Rollout } from './rollout.ts'
 import { StartError } from './start-error.ts'
-import type { DeathBounds } from './threads/threads.ts'
-import { type LeavingEndpoint, leavingBy, type ProxyState, type ProxyStats, readStats } from './stats.ts'
+import { type ProxyState, type ProxyStats, readStats } from './stats.ts'
 
 /** How often a drain looks whether everything has ended, in milliseconds. */
 const drainPollMs = 10
 
 /** How long clients get to read their last answer when everything is closed at once, in milliseconds. */
 const closeTimeoutMs = 2_500
-
-/** How long a data plane may take for one step of a reload, in milliseconds: names of endpoints are looked up in it. */
-const answerMs = 60_000
-
-/** What a proxy tells whoever runs it. */
-export interface ProxyOptions {
-  /** Where relative paths of the configuration begin. Default: the working directory. */
-  readonly baseDir?: string
-  /** Is told of every exchange that has ended, beside the access log. */
-  readonly onExchange?: (record: ExchangeRecord) => void
-  /** Where it logs, as `log` says. Whoever gives it closes it. Default: nowhere. */
-  readonly logs?: ProxyLogs
-  /** What is to be done when everything has ended, before `close` and `drain` resolve. */
-  readonly lastly?: () => Promise<void>
-  /** Hears of bugs of ours, each place at most once a minute. Default: the log, without one standard error. */
-  readonly onFault?: (fault: unknown) => void
-  /** Data-plane threads where the configuration does not say. Default: 0, the calling thread. */
-  readonly defaultThreads?: number | 'auto'
-  /**
-   * Reads the configuration anew from where it came from and applies it, as the admin listener is asked to. Rejects with
-   * a `StartError`. Default: there is nothing to read.
-   */
-  readonly reloadFile?: () => Promise<Reloaded>
-  /** For tests: how soon threads that die are replaced, and how many deaths are fatal. */
-  readonly deaths?: DeathBounds
-}
-
-/** What came of a reload. */
-export interface Reloaded {
-  /** Number of the configuration that holds now. */
-  readonly generation: number
-  /** Keys that have changed and need a restart to hold. */
-  readonly needRestart: readonly string[]
-}
-
-/** The log of the main thread, and the one writer for all threads behind it. */
-export interface ProxyLogs {
-  readonly logs: Logs
-  readonly collector: LogCollector
-}
-
-/** Opens the log that a configuration asks for. Throws a `StartError` when the file cannot be opened. */
-export function openLogs(config: Config): ProxyLogs {
-  const collector = new LogCollector(new LogFile(config.log.file))
-  return { collector, logs: new Logs(config.log, { sink: collector }) }
-}
 
 /** A configuration as TypeScript, checked by the compiler. Returns what it is given. */
 export function defineConfig(config: ConfigInput): ConfigInput {
@@ -123,16 +73,7 @@ export class Proxy {
   readonly #planes: Planes
   readonly #faults: FaultLog
   readonly #health: HealthLog | undefined
-  /** Where each address is bound, by its key. */
-  readonly #bound = new Map<string, BindAddress>()
-  #config: Config
-  /** Endpoints that earlier configurations had. */
-  #leaving: readonly LeavingEndpoint[] = []
-  /** Limits that were set since the last reload. */
-  #patches: ReadonlyMap<string, LimitsPatch> = new Map()
-  #generation = 0
-  /** Reloads and replacements of threads go one after the other. */
-  #changing: Promise<unknown> = Promise.resolve()
+  readonly #rollout: Rollout
   #admin: AdminServer | undefined
   #adminAddress: BindAddress | undefined
   #closing: Promise<void> | undefined
@@ -143,7 +84,6 @@ export class Proxy {
 
   /** From a checked configuration. */
   constructor(config: Config, options: ProxyOptions = {}) {
-    this.#config = config
     this.#options = options
     this.ended = new Promise((resolve) => {
       this.#hasEnded = resolve
@@ -180,15 +120,16 @@ export class Proxy {
           logs?.process.info({ thread }, `data-plane thread ${thread} works again`)
         },
         silent: (thread, forMs) => this.#sayStuck(thread, forMs),
-        bringUp: (plane) => this.#inTurn(() => this.#bringUp(plane)),
+        bringUp: (plane) => this.#rollout.inTurn(() => this.#bringUp(plane)),
         hopeless: (why) => this.#giveUp(why),
       },
     })
+    this.#rollout = new Rollout(config, this.#planes)
   }
 
   /** The configuration that holds. */
   get config(): Config {
-    return this.#config
+    return this.#rollout.config
   }
 
   get state(): ProxyState {
@@ -197,7 +138,7 @@ export class Proxy {
 
   /** Number of the configuration that holds; the first one is 1. */
   get generation(): number {
-    return this.#generation
+    return this.#rollout.generation
   }
 
   /** Where relative paths of the configuration begin. */
@@ -217,15 +158,15 @@ export class Proxy {
 
   /** Where each listener is bound: its first address, with the port that was chosen for port 0. */
   get addresses(): Readonly<Record<string, BindAddress>> {
-    const first = this.#config.listeners.map(({ name }) => [name, this.boundAddresses(name)[0]] as const)
+    const first = this.#rollout.config.listeners.map(({ name }) => [name, this.boundAddresses(name)[0]] as const)
     return Object.fromEntries(first.filter((one): one is [string, BindAddress] => one[1] !== undefined))
   }
 
   /** Every address that a listener is bound to, as it was bound. */
   boundAddresses(listener: string): readonly BindAddress[] {
-    const config = this.#config.listeners.find(({ name }) => name === listener)
+    const config = this.#rollout.config.listeners.find(({ name }) => name === listener)
     if (config === undefined) return []
-    return bindsOf(config).flatMap(({ key }) => this.#bound.get(key) ?? [])
+    return bindsOf(config).flatMap(({ key }) => this.#rollout.bound.get(key) ?? [])
   }
 
   /** Where the admin listener is bound; undefined without one. */
@@ -239,8 +180,8 @@ export class Proxy {
     this.#state = 'starting'
     try {
       await this.#listenForAdmin()
-      inWords(() => this.#planes.start(this.#config))
-      await this.#inTurn(() => this.#apply(this.#config))
+      makeRoom(() => this.#planes.start(this.#rollout.config))
+      await this.#rollout.inTurn(() => this.#rollout.apply(this.#rollout.config))
       if (this.#closing !== undefined) throw new StartError('The proxy was closed while it started.', 1)
       this.#state = 'listening'
       this.#health?.start()
@@ -261,16 +202,7 @@ export class Proxy {
 
   /** `reload` with a checked configuration. Resolves with what needs a restart to hold. */
   async apply(config: Config): Promise<Reloaded> {
-    return this.#inTurn(async () => {
-      const patches = this.#patches
-      this.#patches = new Map()
-      try {
-        return await this.#reload(config)
-      } catch (error) {
-        this.#patches = new Map([...patches, ...this.#patches])
-        throw error
-      }
-    })
+    return this.#rollout.inTurn(() => this.#rollout.replacing(() => this.#reload(config)))
   }
 
   /**
@@ -278,18 +210,14 @@ export class Proxy {
    * Rejects with a `StartError` when they cannot be used.
    */
   setEndpoints(upstream: string, endpoints: readonly EndpointConfig[]): Promise<Reloaded> {
-    return this.#inTurn(() => this.#reload(withEndpoints(this.#config, upstream, endpoints)))
+    return this.#rollout.inTurn(() => this.#reload(this.#rollout.withEndpoints(upstream, endpoints)))
   }
 
   /** Changes limits of one gate until the next reload. False: the configuration has no such gate. */
   setLimits(gate: string, patch: LimitsPatch): boolean {
-    const before = gatesOf(this.#config).get(gate)
-    const known = this.control.gateState(gate)
-    if (before === undefined || known === undefined) return false
-    const after = { ...before, ...patch }
-    this.control.setLimits(gate, { ...known.limits, ...patch })
-    this.#patches = new Map([...this.#patches, [gate, { ...this.#patches.get(gate), ...patch }]])
-    this.#config = withLimits(this.#config, this.#patches)
+    const changed = this.#rollout.setLimits(gate, patch)
+    if (changed === undefined) return false
+    const { before, after } = changed
     this.#log?.info({ gate }, `the gate ${gate} has new limits: ${changedLimits(before, after)}`)
     return true
   }
@@ -297,7 +225,7 @@ export class Proxy {
   /** Opens the log file anew, after it has been moved away. False: no file is logged to. */
   reopenLogs(): boolean {
     this.#options.logs?.logs.reopen()
-    return this.#options.logs !== undefined && this.#config.log.file !== undefined
+    return this.#options.logs !== undefined && this.#rollout.config.log.file !== undefined
   }
 
   /**
@@ -317,13 +245,13 @@ export class Proxy {
   stats(): ProxyStats {
     return readStats({
       state: this.#state,
-      config: this.#config,
-      generation: this.#generation,
+      config: this.#rollout.config,
+      generation: this.#rollout.generation,
       control: this.control,
       threads: this.#planes.threads,
       timers: this.#planes.timers,
       bufferedBytes: this.#planes.bufferedBytes,
-      leaving: this.#leaving,
+      leaving: this.#rollout.leaving,
       boundAddresses: (listener) => this.boundAddresses(listener),
       endpointFacts: (id) => this.#endpointFacts(id),
     })
@@ -350,11 +278,11 @@ export class Proxy {
   async #reload(config: Config): Promise<Reloaded> {
     if (this.#state !== 'listening') throw new StartError(`The proxy is ${this.#state} and takes no configuration.`, 1)
     try {
-      const needRestart = restartsFor(this.#config, config)
-      const { threads, maxWaiting, admin, log } = this.#config
-      await this.#apply({ ...config, threads, maxWaiting, admin, log })
+      const needRestart = restartsFor(this.#rollout.config, config)
+      const { threads, maxWaiting, admin, log } = this.#rollout.config
+      await this.#rollout.apply({ ...config, threads, maxWaiting, admin, log })
       this.#countReload('ok')
-      return { generation: this.#generation, needRestart }
+      return { generation: this.#rollout.generation, needRestart }
     } catch (error) {
       this.#countReload('failed')
       throw error
@@ -363,125 +291,32 @@ export class Proxy {
 
   /** Admin comes first and goes last. It is loaded only where it is wanted. */
   async #listenForAdmin(): Promise<void> {
-    const { admin } = this.#config
+    const { admin } = this.#rollout.config
     if (admin === undefined) return
     const { AdminServer } = await import('./admin/admin-server.ts')
     this.#admin = new AdminServer(this, admin.bind)
     this.#adminAddress = await this.#admin.listen(admin.bind)
   }
 
-  /** One after the other, whoever asks. */
-  #inTurn<T>(change: () => Promise<T>): Promise<T> {
-    const turn = this.#changing.then(change)
-    this.#changing = turn.catch(() => {})
-    return turn
-  }
-
-  /** Brings a configuration to life in two steps: all planes prepare it, and only then any goes by it. */
-  async #apply(config: Config): Promise<void> {
-    const { control } = this
-    if (this.#onlyNewest) control.sweep()
-    inWords(() => control.prepare(config))
-    const binds = await this.#findBinds(config)
-    const number = this.#generation + 1
-    const planes = this.#planes.all
-    const ends = await Promise.allSettled(
-      planes.map((plane) => within(answerMs, plane.prepare(this.#next(number, config, binds, plane)))),
-    )
-    const refused = ends.find((end) => end.status === 'rejected' && !this.#planes.hasDied(end.reason))
-    if (refused !== undefined) {
-      await this.#each((plane) => plane.discard())
-      throw (refused as PromiseRejectedResult).reason
-    }
-    const [died] = ends.filter((end) => end.status === 'rejected')
-    // What dies at the start would die again; later it is replaced by one that is up to date.
-    if (died !== undefined && number === 1) throw new StartError(String((died.reason as Error).message), 1)
-    // From here on it holds: each thread looks at the number before it begins a unit. What was set meanwhile stays.
-    this.#generation = number
-    this.#leaving = leavingBy(this.#config, config, this.#leaving, control)
-    this.#config = withLimits(config, this.#patches)
-    control.publish(this.#config, number)
-    await this.#each((plane) => plane.adopt())
-    for (const key of this.#bound.keys()) if (!binds.has(key)) this.#bound.delete(key)
-    await this.#bind()
-  }
-
-  #next(number: number, config: Config, binds: ReadonlyMap<string, BindAddress>, plane: DataPlane): NextConfig {
-    return { number, config, binds: this.#planes.bindsOf(plane, binds) }
-  }
-
-  /** Where each address is to be bound. One that is new is tried first, so that a reload that cannot bind changes nothing. */
-  async #findBinds(config: Config): Promise<Map<string, BindAddress>> {
-    const binds = new Map<string, BindAddress>()
-    for (const bind of allBinds(config)) {
-      const known = this.#bound.get(bind.key)
-      // A plane alone says best itself why it cannot bind; several must be told the port first.
-      const untried = known !== undefined || (this.#generation === 0 && !this.#planes.sharePorts)
-      binds.set(bind.key, untried ? (known ?? bind.bind) : await this.#try(bind, config))
-    }
-    return binds
-  }
-
-  async #try(bind: ConfiguredBind, config: Config): Promise<BindAddress> {
-    try {
-      return await tryBind(bind)
-    } catch (error) {
-      // In the way may be an address of our own that is given up by this very configuration.
-      const kept = new Set(allBinds(config).map(({ key }) => key))
-      const own = [...this.#bound].some(([key, bound]) => !kept.has(key) && samePort(bound, bind.bind))
-      if (own) return bind.bind
-      throw error
-    }
-  }
-
-  async #bind(): Promise<void> {
-    const bound = await Promise.allSettled(this.#planes.all.map((plane) => within(answerMs, plane.bind())))
-    for (const end of bound) {
-      if (end.status === 'fulfilled') {
-        for (const [key, address] of end.value) this.#bound.set(key, address)
-      } else if (!this.#isAbsent(end.reason)) throw end.reason
-    }
-  }
-
-  /**
-   * Asks all planes. One that has died meanwhile will be replaced by what is up to date; one that is stuck does it when
-   * it comes to it.
-   */
-  async #each(step: (plane: DataPlane) => Promise<unknown>, withinMs = answerMs): Promise<void> {
-    const ends = await Promise.allSettled(this.#planes.all.map((plane) => within(withinMs, step(plane))))
-    const failed = ends.find((end) => end.status === 'rejected' && !this.#isAbsent(end.reason))
-    if (failed !== undefined) throw (failed as PromiseRejectedResult).reason
-  }
-
-  #isAbsent(error: unknown): boolean {
-    return error instanceof NoAnswer || this.#planes.hasDied(error)
-  }
-
-  /** Brings a thread that replaces another one up to what holds. */
+  /** Brings a thread that replaces another one up to what holds, unless nothing holds any more. */
   async #bringUp(plane: DataPlane): Promise<void> {
     if (this.#state !== 'listening') throw new Error('the proxy is ending')
-    await plane.prepare(this.#next(this.#generation, this.#config, this.#bound, plane))
-    await plane.adopt()
-    await plane.bind()
-  }
-
-  get #onlyNewest(): boolean {
-    return this.#generation > 0 && this.#planes.all.every(({ facts }) => facts.generations.length <= 1)
+    await this.#rollout.bringUp(plane)
   }
 
   async #drain(): Promise<void> {
     if (this.#state !== 'listening') return this.close()
     this.#state = 'draining'
-    const { drainDelayMs, drainTimeoutMs } = this.#config
+    const { drainDelayMs, drainTimeoutMs } = this.#rollout.config
     const log = new DrainLog(this.#log, () => this.stats())
-    log.begin(this.#config)
+    log.begin(this.#rollout.config)
     await this.#pause(drainDelayMs)
     if (drainDelayMs > 0) log.stopAccepting()
     // A thread that is stuck must not hold up the end beyond its time.
     const deadline = performance.now() + drainTimeoutMs
     const left = () => Math.max(0, deadline - performance.now())
-    const stopped = this.#inTurn(() => this.#each((plane) => plane.stopAccepting(), left()))
-    const drained = stopped.then(() => this.#each((plane) => plane.drain(), left()))
+    const stopped = this.#rollout.inTurn(() => this.#rollout.each((plane) => plane.stopAccepting(), left()))
+    const drained = stopped.then(() => this.#rollout.each((plane) => plane.drain(), left()))
     await within(left(), drained).catch((error: unknown) => {
       if (!(error instanceof NoAnswer)) this.#faults.report(error)
     })
@@ -495,7 +330,9 @@ export class Proxy {
     this.#health?.stop()
     this.#state = 'closed'
     if (started) {
-      await this.#each((plane) => plane.cut(), closeTimeoutMs).catch((fault: unknown) => this.#faults.report(fault))
+      await this.#rollout
+        .each((plane) => plane.cut(), closeTimeoutMs)
+        .catch((fault: unknown) => this.#faults.report(fault))
       await this.#quiet(closeTimeoutMs)
     }
     await this.#planes.end(closeTimeoutMs)
@@ -554,20 +391,6 @@ function threadCount(asked: number | 'auto'): number {
   if (asked <= 1 || shares) return asked
   const why = `This system (${process.platform}) cannot share a port among threads: write \`threads: 1\` or \`auto\`.`
   throw new StartError(why, 1, ['threads'])
-}
-
-function samePort(a: BindAddress, b: BindAddress): boolean {
-  return 'port' in a && 'port' in b && a.port === b.port
-}
-
-/** That the shared state is too small for a configuration is no bug, but a mistake in the configuration. */
-function inWords(makeRoom: () => void): void {
-  try {
-    makeRoom()
-  } catch (error) {
-    if (error instanceof CapacityError) throw new StartError(error.message, 2)
-    throw error
-  }
 }
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

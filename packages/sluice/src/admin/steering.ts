@@ -9,7 +9,8 @@ import {
   parseConfigObject,
 } from '@sluice/core'
 import { gatesOf, type LimitsPatch } from '../config-changes.ts'
-import type { Proxy, Reloaded } from '../proxy.ts'
+import type { Proxy } from '../proxy.ts'
+import type { Reloaded } from '../proxy-options.ts'
 import { StartError } from '../start-error.ts'
 import type { Reply } from './resource.ts'
 

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path'
 import { type Config, type ConfigError, formatPath } from '@sluice/core'
 import type { Logger } from 'pino'
-import type { Proxy, Reloaded } from '../proxy.ts'
+import type { Proxy } from '../proxy.ts'
+import type { Reloaded } from '../proxy-options.ts'
 import { StartError } from '../start-error.ts'
 import { type ConfigSource, describeStartError, type Loaded } from './load.ts'
 

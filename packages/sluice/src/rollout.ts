@@ -1,0 +1,177 @@
+import { type BindAddress, CapacityError, type Config, type EndpointConfig } from '@sluice/core'
+import { gatesOf, type LimitsPatch, withEndpoints, withLimits } from './config-changes.ts'
+import { allBinds, type ConfiguredBind, tryBind } from './engine/binds.ts'
+import type { DataPlane, NextConfig } from './engine/data-plane.ts'
+import { NoAnswer, within } from './engine/no-answer.ts'
+import type { Planes } from './planes.ts'
+import { StartError } from './start-error.ts'
+import { type LeavingEndpoint, leavingBy } from './stats.ts'
+
+/** How long a data plane may take for one step of a reload, in milliseconds: names of endpoints are looked up in it. */
+const answerMs = 60_000
+
+/** The configuration that holds in all data planes, and how another one takes its place. */
+export class Rollout {
+  /** With the limits that were set since. */
+  config: Config
+  /** Number of the configuration that holds. */
+  generation = 0
+  /** Where each address is bound, by its key. */
+  readonly bound = new Map<string, BindAddress>()
+  /** Endpoints that earlier configurations had. */
+  leaving: readonly LeavingEndpoint[] = []
+  readonly #planes: Planes
+  /** Limits that were set since the last reload. */
+  #patches: ReadonlyMap<string, LimitsPatch> = new Map()
+  /** Reloads and replacements of threads go one after the other. */
+  #changing: Promise<unknown> = Promise.resolve()
+
+  constructor(config: Config, planes: Planes) {
+    this.config = config
+    this.#planes = planes
+  }
+
+  /** `change`, and what was set before it holds no more, unless it fails. */
+  async replacing<T>(change: () => Promise<T>): Promise<T> {
+    const patches = this.#patches
+    this.#patches = new Map()
+    try {
+      return await change()
+    } catch (error) {
+      this.#patches = new Map([...patches, ...this.#patches])
+      throw error
+    }
+  }
+
+  /** Sets limits of one gate; undefined when the configuration has no such gate. */
+  setLimits(
+    gate: string,
+    patch: LimitsPatch,
+  ): { before: Required<LimitsPatch>; after: Required<LimitsPatch> } | undefined {
+    const { control } = this.#planes
+    const before = gatesOf(this.config).get(gate)
+    const known = control.gateState(gate)
+    if (before === undefined || known === undefined) return undefined
+    control.setLimits(gate, { ...known.limits, ...patch })
+    this.#patches = new Map([...this.#patches, [gate, { ...this.#patches.get(gate), ...patch }]])
+    this.config = withLimits(this.config, this.#patches)
+    return { before, after: { ...before, ...patch } }
+  }
+
+  /** The configuration that holds, with other endpoints at one upstream. */
+  withEndpoints(upstream: string, endpoints: readonly EndpointConfig[]): Config {
+    return withEndpoints(this.config, upstream, endpoints)
+  }
+
+  /** One after the other, whoever asks. */
+  inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const turn = this.#changing.then(change)
+    this.#changing = turn.catch(() => {})
+    return turn
+  }
+
+  /** Brings a configuration to life in two steps: all planes prepare it, and only then any goes by it. */
+  async apply(config: Config): Promise<void> {
+    const { control } = this.#planes
+    if (this.#onlyNewest) control.sweep()
+    makeRoom(() => control.prepare(config))
+    const binds = await this.#findBinds(config)
+    const number = this.generation + 1
+    const planes = this.#planes.all
+    const ends = await Promise.allSettled(
+      planes.map((plane) => within(answerMs, plane.prepare(this.#next(number, config, binds, plane)))),
+    )
+    const refused = ends.find((end) => end.status === 'rejected' && !this.#planes.hasDied(end.reason))
+    if (refused !== undefined) {
+      await this.each((plane) => plane.discard())
+      throw (refused as PromiseRejectedResult).reason
+    }
+    const [died] = ends.filter((end) => end.status === 'rejected')
+    // What dies at the start would die again; later it is replaced by one that is up to date.
+    if (died !== undefined && number === 1) throw new StartError(String((died.reason as Error).message), 1)
+    // From here on it holds: each thread looks at the number before it begins a unit. What was set meanwhile stays.
+    this.generation = number
+    this.leaving = leavingBy(this.config, config, this.leaving, control)
+    this.config = withLimits(config, this.#patches)
+    control.publish(this.config, number)
+    await this.each((plane) => plane.adopt())
+    for (const key of this.bound.keys()) if (!binds.has(key)) this.bound.delete(key)
+    await this.#bind()
+  }
+
+  #next(number: number, config: Config, binds: ReadonlyMap<string, BindAddress>, plane: DataPlane): NextConfig {
+    return { number, config, binds: this.#planes.bindsOf(plane, binds) }
+  }
+
+  /** Where each address is to be bound. One that is new is tried first, so that a reload that cannot bind changes nothing. */
+  async #findBinds(config: Config): Promise<Map<string, BindAddress>> {
+    const binds = new Map<string, BindAddress>()
+    for (const bind of allBinds(config)) {
+      const known = this.bound.get(bind.key)
+      // A plane alone says best itself why it cannot bind; several must be told the port first.
+      const untried = known !== undefined || (this.generation === 0 && !this.#planes.sharePorts)
+      binds.set(bind.key, untried ? (known ?? bind.bind) : await this.#try(bind, config))
+    }
+    return binds
+  }
+
+  async #try(bind: ConfiguredBind, config: Config): Promise<BindAddress> {
+    try {
+      return await tryBind(bind)
+    } catch (error) {
+      // In the way may be an address of our own that is given up by this very configuration.
+      const kept = new Set(allBinds(config).map(({ key }) => key))
+      const own = [...this.bound].some(([key, bound]) => !kept.has(key) && samePort(bound, bind.bind))
+      if (own) return bind.bind
+      throw error
+    }
+  }
+
+  async #bind(): Promise<void> {
+    const bound = await Promise.allSettled(this.#planes.all.map((plane) => within(answerMs, plane.bind())))
+    for (const end of bound) {
+      if (end.status === 'fulfilled') {
+        for (const [key, address] of end.value) this.bound.set(key, address)
+      } else if (!this.#isAbsent(end.reason)) throw end.reason
+    }
+  }
+
+  /**
+   * Asks all planes. One that has died meanwhile will be replaced by what is up to date; one that is stuck does it when
+   * it comes to it.
+   */
+  async each(step: (plane: DataPlane) => Promise<unknown>, withinMs = answerMs): Promise<void> {
+    const ends = await Promise.allSettled(this.#planes.all.map((plane) => within(withinMs, step(plane))))
+    const failed = ends.find((end) => end.status === 'rejected' && !this.#isAbsent(end.reason))
+    if (failed !== undefined) throw (failed as PromiseRejectedResult).reason
+  }
+
+  #isAbsent(error: unknown): boolean {
+    return error instanceof NoAnswer || this.#planes.hasDied(error)
+  }
+
+  /** Brings a thread that replaces another one up to what holds. */
+  async bringUp(plane: DataPlane): Promise<void> {
+    await plane.prepare(this.#next(this.generation, this.config, this.bound, plane))
+    await plane.adopt()
+    await plane.bind()
+  }
+
+  get #onlyNewest(): boolean {
+    return this.generation > 0 && this.#planes.all.every(({ facts }) => facts.generations.length <= 1)
+  }
+}
+
+function samePort(a: BindAddress, b: BindAddress): boolean {
+  return 'port' in a && 'port' in b && a.port === b.port
+}
+
+/** That the shared state is too small for a configuration is no bug, but a mistake in the configuration. */
+export function makeRoom(prepare: () => void): void {
+  try {
+    prepare()
+  } catch (error) {
+    if (error instanceof CapacityError) throw new StartError(error.message, 2)
+    throw error
+  }
+}
