@@ -18,3 +18,14 @@ export function maxConnectionsOfProcess(): number {
   const descriptors = maxDescriptors()
   return descriptors === undefined ? Infinity : Math.floor(descriptors * shareOfClients)
 }
+
+/** Descriptors that no client gets: what is under way already may need them, and to see that they run out takes one. */
+const maxReserved = 64
+const shareReserved = 0.1
+
+/** Clients whose descriptor has this number, or a higher one, are to be refused. */
+export function maxClientDescriptor(): number {
+  const descriptors = maxDescriptors()
+  if (descriptors === undefined) return Infinity
+  return descriptors - Math.min(maxReserved, Math.ceil(descriptors * shareReserved))
+}

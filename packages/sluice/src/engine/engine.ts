@@ -17,6 +17,7 @@ import { TcpListener, type TcpListenerOptions, tcpProbe } from '@sluice/tcp'
 import { webSocketUpgrade } from '@sluice/websocket'
 import { Acceptor } from '@sluice/wire'
 import { acceptTls, connectTls } from '../certificates.ts'
+import { maxClientDescriptor } from '../descriptors.ts'
 import type { Logs } from '../log/logs.ts'
 import { removeStaleSocket } from '../stale-socket.ts'
 import { bindsOf } from './binds.ts'
@@ -65,6 +66,7 @@ type PreparedListener = { readonly config: ListenerConfig } & (
 export class Engine implements DataPlane {
   readonly runtime: Runtime
   readonly #parts: EngineParts
+  readonly #maxDescriptor = maxClientDescriptor()
   readonly #acceptors = new Map<string, Acceptor>()
   readonly #bound = new Map<string, BindAddress>()
   readonly #listeners = new Map<string, ProtocolListener>()
@@ -148,7 +150,7 @@ export class Engine implements DataPlane {
     try {
       await removeStaleSocket(address)
       const reusePort = this.#parts.reusePort && !('path' in address)
-      this.#bound.set(key, await acceptor.listen(address, { backlog, reusePort }))
+      this.#bound.set(key, await acceptor.listen(address, { backlog, reusePort, maxDescriptor: this.#maxDescriptor }))
     } catch (error) {
       this.#acceptors.delete(key)
       throw bindError(name, address, error)

@@ -40,6 +40,11 @@ export interface ListenOptions {
   readonly backlog?: number
   /** Several sockets, as a rule of several threads, share the address, and the kernel spreads connections over them. */
   readonly reusePort?: boolean
+  /**
+   * Connections with a descriptor of this number or a higher one are refused, so that some are left for other things:
+   * without any left libuv closes whoever comes, and says so to nobody. Default: none are.
+   */
+  readonly maxDescriptor?: number
 }
 
 const defaults = { backlog: 4_096 }
@@ -76,6 +81,7 @@ export class Acceptor {
   /** With what ends each of them when it takes too long. */
   readonly #handshaking = new Map<TLSSocket, NodeJS.Timeout>()
   #owned = false
+  #maxDescriptor = Infinity
   #acceptedCount = 0
   #closing: Promise<void> | undefined
   #closed = false
@@ -88,7 +94,8 @@ export class Acceptor {
   }
 
   /** Binds; rejects with Node's error when the address is taken or not ours. */
-  async listen(bind: Bind, options: ListenOptions = {}): Promise<Bind> {
+  async listen(bind: Bind, { maxDescriptor = Infinity, ...options }: ListenOptions = {}): Promise<Bind> {
+    this.#maxDescriptor = maxDescriptor
     await testLinks()
     this.#owned = ownedBuffers()
     const where = 'path' in bind || bind.host !== '' ? bind : { port: bind.port }
@@ -168,6 +175,11 @@ export class Acceptor {
       accepted.destroy()
       return
     }
+    if (descriptorOf(accepted) >= this.#maxDescriptor) {
+      turnAway(accepted)
+      target.refused(new Error('no descriptor is left for a client'))
+      return
+    }
     const ticket = target.admit(accepted)
     if (ticket < 0) {
       turnAway(accepted)
@@ -233,6 +245,11 @@ export class Acceptor {
 
 function endAfter(socket: TLSSocket, ms: number): NodeJS.Timeout {
   return setTimeout(() => socket.destroy(), ms)
+}
+
+/** The kernel gives the lowest that is free: a high one says that nearly all are taken. */
+function descriptorOf(socket: Socket): number {
+  return (socket as unknown as { _handle?: { fd?: number } | null })._handle?.fd ?? -1
 }
 
 /** Closes a connection that nobody will serve, with RST: it must not cost a port for a minute more. */
