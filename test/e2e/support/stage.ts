@@ -1,11 +1,5 @@
-import {
-  type ConfigInput,
-  createProxy,
-  type ExchangeRecord,
-  type Proxy,
-  type ProxyOptions,
-  type ProxyStats,
-} from 'sluice'
+import { type Config, parseConfigObject } from '@sluice/core'
+import { type ConfigInput, createProxy, type ExchangeRecord, Proxy, type ProxyOptions, type ProxyStats } from 'sluice'
 import { expect } from 'chai'
 import { eventually, RawClient, type RawClientOptions } from '../../../packages/testkit/src/raw/index.ts'
 
@@ -38,15 +32,21 @@ export class Stage {
     this.accounts = accounts
   }
 
-  static async start(config: Written, options: ProxyOptions = {}): Promise<Stage> {
+  /** `change`: what cannot be written, such as the window of a rate. */
+  static async start(config: Written, options: ProxyOptions = {}, change?: (config: Config) => Config): Promise<Stage> {
     const faults: unknown[] = []
     const accounts: ExchangeRecord[] = []
     const threads = (config.threads as number | undefined) ?? threadsByDefault
-    const proxy = await createProxy({ drainTimeout: '5s', ...config, threads } as ConfigInput, {
+    const input = { drainTimeout: '5s', ...config, threads } as ConfigInput
+    const heard: ProxyOptions = {
       ...options,
       onExchange: (record) => accounts.push(record),
       onFault: (fault) => faults.push(fault),
-    })
+    }
+    const proxy =
+      change === undefined
+        ? await createProxy(input, heard)
+        : new Proxy(change(parseConfigObject(input).config!), heard)
     await proxy.listen()
     return new Stage(proxy, threads, faults, accounts)
   }

@@ -237,7 +237,8 @@ for (const threads of [0, 2]) {
       await one.readHead()
       await stage.proxy.reload(input(config))
       await stage.proxy.reload(input(config))
-      const generations = () => [...new Set(stage.stats.threads.flatMap((thread) => thread.generations))].toSorted()
+      const generations = () =>
+        [...new Set(stage.stats.threads.flatMap((thread) => thread.generations))].toSorted((a, b) => a - b)
       await eventually(() => generations().join() === '1,3')
       await one.write('HTTP/1.1 204 No Content\r\n\r\n')
       expect((await response(client)).status).to.equal(204)
