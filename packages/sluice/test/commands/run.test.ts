@@ -195,7 +195,7 @@ if (!isMainThread && !born) setInterval(() => {
     await refused.close()
     const text = config(backend).replace(
       /endpoints: \[(.*)\] \}/,
-      `endpoints: [$1, "127.0.0.1:${down}"], health: { passive: { failures: 1, eject: 2s } } }`,
+      `endpoints: [$1, "127.0.0.1:${down}"], health: { passive: { failures: 1, eject: 5s } } }`,
     )
     for (const threads of ['0', '2']) {
       await withFiles({ 'sluice.yaml': text }, async (cwd) => {
