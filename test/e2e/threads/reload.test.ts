@@ -135,7 +135,7 @@ for (const threads of [0, 2]) {
       expect([...load.losses]).to.deep.equal([])
       expect(load.ends.served).to.be.greaterThan((reloads * atATime) / 4)
       for (const [id, limit] of Object.entries(constant)) expect(most[id], id).to.be.at.most(limit)
-      expect(backends[0]!.stats().max).to.equal(constant['route:web/slow'])
+      expect(backends[0]!.stats().max).to.be.within(1, constant['route:web/slow'])
       await stage.settled()
       expect(stage.stats.generation).to.equal(reloads + 1)
       await eventually(() => stage.stats.threads.every(({ generations }) => generations.join() === String(reloads + 1)))
