@@ -163,13 +163,14 @@ describe('unique ids', () => {
   })
   afterEach(() => server.close())
 
-  function suite(mode: LinkMode): void {
-    it(`come back to who sent them, with ${mode.name}`, async function () {
+  function suite(mode: LinkMode, threads = 0): void {
+    it(`come back to who sent them, with ${mode.name} on threads ${threads}`, async function () {
       this.timeout(scaled({ test: 60_000, ci: 180_000, soak: 3_600_000 }))
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
       const { port } = server.address() as AddressInfo
       const proxy = await ProxyProcess.start(
         {
+          threads,
           listeners: {
             web: { bind: '127.0.0.1:0', protocol: 'http', upstream: 'up', gate: { limit: 24, queue: 1_000 } },
           },
@@ -193,7 +194,7 @@ describe('unique ids', () => {
       const { faults } = await proxy.report()
       await proxy.close()
       const { wrong, ...counts } = tally
-      console.log(`      ${mode.name}: ${JSON.stringify(counts)}`)
+      console.log(`      ${mode.name}, threads ${threads}: ${JSON.stringify(counts)}`)
       expect(wrong).to.deep.equal([])
       expect(faults).to.equal(0)
       expect(tally.right).to.be.above(total / 2)
@@ -202,4 +203,5 @@ describe('unique ids', () => {
   }
   suite(linkModes[1]!)
   suite(linkModes[2]!)
+  suite(linkModes[1]!, 2)
 })

@@ -49,7 +49,7 @@ describe('the key reasonHeader', () => {
     const stage = await start(telling, { listener: { ...own, reasonHeader: false } })
     const { status, header } = await ask(await stage.client('in'), get('/'))
     expect([status, header('x-sluice-reason')]).to.deep.equal([404, undefined])
-    expect(stage.lastAccount?.reason).to.equal('noRoute')
+    await eventually(() => stage.lastAccount?.reason === 'noRoute')
     await stage.close()
     expect(await outcome({ listener: own }, get('/'))).to.equal('404 noRoute')
   })
@@ -165,7 +165,7 @@ describe('the keys timeouts.idle and timeouts.send', () => {
         await client.ended
         await client.close()
         await stage.settled()
-        expect(stage.lastAccount?.reason).to.equal('idleTimeout')
+        await eventually(() => stage.lastAccount?.reason === 'idleTimeout')
         await stage.close()
       })
     }

@@ -124,7 +124,7 @@ describe('timeouts', () => {
     await client.write(get('/'))
     await client.readUntil('half')
     await takes(client.ended)
-    expect(stage.lastAccount?.reason).to.equal('idleTimeout')
+    await eventually(() => stage.lastAccount?.reason === 'idleTimeout')
   })
 
   it('reset a client that does not take its response', async () => {
@@ -332,7 +332,7 @@ describe('a drain', () => {
     expect(performance.now() - started).to.be.within(299, 3_000)
     await client.close()
     await drained
-    expect(stage.lastAccount?.reason).to.equal('draining')
+    await eventually(() => stage.lastAccount?.reason === 'draining')
     await stage.close()
     await upstream.close()
   })
