@@ -148,9 +148,10 @@ async function runClientEnd(driver: Driver, state: ClientState, leave: Leave, on
   // Without a byte exchanged a reset under TLS meets the session ticket on its way, and is taken for an end.
   await ticket
 
-  if (leave === 'rst') client.rst()
-  else await Promise.race([client.fin(), client.closed])
+  // A FIN leaves behind what was written, which may be more than the buffers on the way hold: not before `after`, then.
+  const left = leave === 'rst' ? client.rst() : Promise.race([client.fin(), client.closed])
   await state.after?.(cell)
+  await left
 
   if (holder !== undefined) {
     await stage.atGate(gates.upstream, { waiting: 0 })
