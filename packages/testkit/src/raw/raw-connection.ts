@@ -93,12 +93,18 @@ export class RawConnection {
 
   /** All bytes up to and with the first match. An expression is matched against latin1 text. */
   readUntil(pattern: string | Uint8Array | RegExp): Promise<Buffer> {
+    if (!(pattern instanceof RegExp)) {
+      const wanted = typeof pattern === 'string' ? Buffer.from(pattern, 'latin1') : pattern
+      let searched = 0
+      return this.#read(`until ${String(pattern)}`, () => {
+        // Only what is new, and as much before it as a match may have begun in: many megabytes may come in small pieces.
+        const from = Math.max(0, searched - wanted.length + 1)
+        const at = this.#from(from).indexOf(wanted)
+        searched = this.#size
+        return at < 0 ? -1 : from + at + wanted.length
+      })
+    }
     return this.#read(`until ${String(pattern)}`, () => {
-      if (!(pattern instanceof RegExp)) {
-        const wanted = typeof pattern === 'string' ? Buffer.from(pattern, 'latin1') : pattern
-        const at = this.buffered.indexOf(wanted)
-        return at < 0 ? -1 : at + wanted.length
-      }
       const match = new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, '')).exec(
         this.buffered.toString('latin1'),
       )
@@ -225,6 +231,16 @@ export class RawConnection {
       this.#reader = undefined
       reader.settle(new ConnectionEnded(this.#end, `${this.#end} came, ${this.#describe()},`))
     }
+  }
+
+  /** The unread bytes from there on. */
+  #from(offset: number): Buffer {
+    let before = this.#size
+    let first = this.#chunks.length
+    while (first > 0 && before > offset) before -= this.#chunks[--first]!.length
+    const [only, ...more] = this.#chunks.slice(first)
+    const found = more.length === 0 ? (only ?? Buffer.alloc(0)) : Buffer.concat([only!, ...more])
+    return found.subarray(offset - before)
   }
 
   #take(length: number): Buffer {
