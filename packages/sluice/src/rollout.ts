@@ -73,7 +73,7 @@ export class Rollout {
   /** Brings a configuration to life in two steps: all planes prepare it, and only then any goes by it. */
   async apply(config: Config): Promise<void> {
     const { control } = this.#planes
-    if (this.#onlyNewest) control.sweep()
+    control.sweep(this.#live)
     makeRoom(() => control.prepare(config))
     const binds = await this.#findBinds(config)
     const number = this.generation + 1
@@ -157,8 +157,16 @@ export class Rollout {
     await plane.bind()
   }
 
-  get #onlyNewest(): boolean {
-    return this.generation > 0 && this.#planes.all.every(({ facts }) => facts.generations.length <= 1)
+  /** Numbers of the configurations that may be in use: those that planes tell of, and what a late one has yet to adopt. */
+  get #live(): Set<number> {
+    const live = new Set<number>()
+    for (const { facts } of this.#planes.all) {
+      for (const number of facts.generations) live.add(number)
+      for (let number = (facts.generations.at(-1) ?? this.generation) + 1; number <= this.generation; number++) {
+        live.add(number)
+      }
+    }
+    return live
   }
 }
 

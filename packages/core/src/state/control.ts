@@ -20,8 +20,11 @@ export interface StateControl {
   prepare(config: Config): void
   /** The configuration of that number holds from now on. What it does not name stays until it is swept. */
   publish(config: Config, number: number): void
-  /** Forgets what the newest configuration does not name and nobody uses. Called when no older one lives any more. */
-  sweep(): void
+  /**
+   * Forgets what nobody uses and neither the newest configuration names nor one of those that are `live`, by number: by
+   * them units may still go.
+   */
+  sweep(live: ReadonlySet<number>): void
   /** Changes one gate's limits until the next configuration is published. False: there is no such gate. */
   setLimits(gate: string, limits: GateLimits): boolean
   /** The gates that the configuration has written, and those that vanished from it and still hold units. */

@@ -24,6 +24,37 @@ export interface IdentifiedGate {
   readonly abandonedMs: number
 }
 
+/** What the configurations name that were published, by number. */
+export class PublishedIdentities {
+  readonly #byNumber = new Map<number, Identities>()
+  #newest: Identities | undefined
+
+  get newest(): Identities | undefined {
+    return this.#newest
+  }
+
+  add(config: Config, number: number): Identities {
+    this.#newest = identitiesOf(config)
+    this.#byNumber.set(number, this.#newest)
+    return this.#newest
+  }
+
+  /** Keeps the newest one and those that are `live`, and returns all that they name. */
+  keep(live: ReadonlySet<number>): { gates: Set<string>; endpoints: Set<string>; listeners: Set<string> } {
+    const named = { gates: new Set<string>(), endpoints: new Set<string>(), listeners: new Set<string>() }
+    for (const [number, identities] of this.#byNumber) {
+      if (identities !== this.#newest && !live.has(number)) {
+        this.#byNumber.delete(number)
+        continue
+      }
+      for (const id of identities.gates.keys()) named.gates.add(id)
+      for (const id of identities.endpoints.keys()) named.endpoints.add(id)
+      for (const id of identities.listeners) named.listeners.add(id)
+    }
+    return named
+  }
+}
+
 export function identitiesOf(config: Config): Identities {
   const gates = new Map<string, IdentifiedGate>()
   const endpoints = new Map<string, { gate: string; limits: EndpointLimits }>()

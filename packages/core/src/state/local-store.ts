@@ -4,7 +4,7 @@ import { type GateParts, LocalGate } from '../gate/local-gate.ts'
 import type { Clock } from '../timers/wheel.ts'
 import type { GateState, StateControl } from './control.ts'
 import { EndpointCells, type EndpointLimits } from './endpoint-cells.ts'
-import { type Identities, identitiesOf } from './identities.ts'
+import { PublishedIdentities } from './identities.ts'
 import type { Cursor, StateStore } from './store.ts'
 import { ThreadCount } from './thread-count.ts'
 import { UnitCount } from './unit-count.ts'
@@ -23,7 +23,7 @@ export class LocalStore implements StateStore, StateControl {
   readonly #gates = new Map<string, LocalGate>()
   readonly #endpoints = new Map<string, EndpointCells>()
   readonly #connections = new Map<string, ThreadCount>()
-  #identities: Identities | undefined
+  readonly #published = new PublishedIdentities()
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -55,19 +55,21 @@ export class LocalStore implements StateStore, StateControl {
 
   publish(config: Config, number: number): void {
     this.published = number
-    const identities = identitiesOf(config)
-    this.#identities = identities
+    const identities = this.#published.add(config, number)
     for (const [id, { limits }] of identities.gates) this.#gates.get(id)?.setLimits(limits)
     for (const [id, { limits }] of identities.endpoints) this.#endpoints.get(id)?.setLimits(limits)
   }
 
-  sweep(): void {
-    const { gates, endpoints } = this.#identities!
+  sweep(live: ReadonlySet<number>): void {
+    const { gates, endpoints, listeners } = this.#published.keep(live)
     for (const [id, gate] of this.#gates) {
       if (!gates.has(id) && gate.running + gate.waiting === 0) this.#gates.delete(id)
     }
     for (const [id, cells] of this.#endpoints) {
       if (!endpoints.has(id) && cells.running + cells.connections.total === 0) this.#endpoints.delete(id)
+    }
+    for (const [id, count] of this.#connections) {
+      if (!listeners.has(id) && count.total === 0) this.#connections.delete(id)
     }
   }
 
@@ -79,7 +81,7 @@ export class LocalStore implements StateStore, StateControl {
 
   gateStates(): GateState[] {
     return [...this.#gates.values()].filter((gate) => {
-      return this.#identities?.gates.get(gate.id)?.written ?? gate.running + gate.waiting > 0
+      return this.#published.newest?.gates.get(gate.id)?.written ?? gate.running + gate.waiting > 0
     })
   }
 

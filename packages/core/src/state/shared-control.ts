@@ -3,7 +3,7 @@ import type { GateLimits } from '../gate/gate.ts'
 import type { Clock } from '../timers/wheel.ts'
 import type { GateState, StateControl } from './control.ts'
 import { EndpointCells } from './endpoint-cells.ts'
-import { type Identities, identitiesOf } from './identities.ts'
+import { identitiesOf, PublishedIdentities } from './identities.ts'
 import { type Capacity, endpointWord, gateWord, none, slotWord, slotWords, unlimited } from './layout.ts'
 import { Mailbox, mail } from './mailbox.ts'
 import { RecordTable } from './records.ts'
@@ -29,7 +29,7 @@ export class SharedControl implements StateControl {
   /** By the record of their upstream's gate. */
   readonly #endpointsByGate = new Map<number, number[]>()
   readonly #kept = new Set<NodeJS.Timeout>()
-  #identities: Identities | undefined
+  readonly #published = new PublishedIdentities()
 
   constructor(capacity: Capacity, clock: Clock = () => performance.now()) {
     this.memory = SharedMemory.create(capacity)
@@ -68,8 +68,7 @@ export class SharedControl implements StateControl {
   }
 
   publish(config: Config, number: number): void {
-    const identities = identitiesOf(config)
-    this.#identities = identities
+    const identities = this.#published.add(config, number)
     for (const [id, { limits, abandonedMs }] of identities.gates) {
       const record = this.#gates.byId.get(id)!
       this.memory.writeLimits(record, limits)
@@ -80,8 +79,8 @@ export class SharedControl implements StateControl {
     this.#askAll(mail.admit)
   }
 
-  sweep(): void {
-    const { gates, endpoints, listeners } = this.#identities!
+  sweep(live: ReadonlySet<number>): void {
+    const { gates, endpoints, listeners } = this.#published.keep(live)
     for (const id of this.#endpoints.byId.keys()) {
       const cells = this.endpointCells(id)!
       if (endpoints.has(id) || cells.running + cells.connections.total > 0) continue
@@ -95,7 +94,7 @@ export class SharedControl implements StateControl {
       this.#gates.free(id)
     }
     for (const id of this.#listeners.byId.keys()) {
-      if (!listeners.includes(id) && this.connectionsOf(id)!.total === 0) this.#listeners.free(id)
+      if (!listeners.has(id) && this.connectionsOf(id)!.total === 0) this.#listeners.free(id)
     }
   }
 
@@ -110,7 +109,7 @@ export class SharedControl implements StateControl {
   gateStates(): GateState[] {
     return [...this.#gates.byId.keys()]
       .map((id) => this.gateState(id)!)
-      .filter(({ id, running, waiting }) => this.#identities?.gates.get(id)?.written ?? running + waiting > 0)
+      .filter(({ id, running, waiting }) => this.#published.newest?.gates.get(id)?.written ?? running + waiting > 0)
   }
 
   gateState(id: string): GateState | undefined {

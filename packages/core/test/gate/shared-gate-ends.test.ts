@@ -76,7 +76,7 @@ describe('SharedGate before endpoints that a thread has not got yet', () => {
       })),
     }
     control.publish({ ...renamed, upstreams: [] }, 2)
-    control.sweep()
+    control.sweep(new Set())
     control.prepare(renamed)
     control.publish(renamed, 3)
     expect(control.records.endpoints.get('endpoint:u/new')).to.equal(former.record)

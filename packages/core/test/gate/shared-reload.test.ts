@@ -53,7 +53,7 @@ class ReloadRun {
     if (this.#late.size > 0) return
     const { control, ends, config } = this.#ends
     if (this.#random.chance(0.7)) {
-      control.sweep()
+      control.sweep(new Set())
       this.seen.sweeps++
     }
     const endpoints = config.upstreams[0]!.endpoints.filter(() => this.#random.chance(0.5))
@@ -107,7 +107,7 @@ class ReloadRun {
     this.#check()
     expect(control.gateState('upstream:u')).to.include({ running: 0, waiting: 0 })
     expect(truth.slots()).to.deep.equal([])
-    control.sweep()
+    control.sweep(new Set())
     const left = [...control.records.endpoints.keys()].toSorted()
     expect(left).to.deep.equal(this.#config.upstreams[0]!.endpoints.map(({ id }) => id).toSorted())
     this.seen.told = this.#ends.told.length

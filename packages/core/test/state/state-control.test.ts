@@ -43,7 +43,7 @@ function local(): Bench {
   return { control: store, store, reload, close: () => {} }
 }
 
-const capacity = { threads: 2, gates: 5, endpoints: 4, listeners: 2, waiters: 64 }
+const capacity = { threads: 2, gates: 6, endpoints: 4, listeners: 2, waiters: 64 }
 
 function shared(): Bench {
   const control = new SharedControl(capacity, clock.read)
@@ -68,6 +68,16 @@ function shared(): Bench {
 
 const two = sharedConfig({ endpoints: [1, 2] })
 const parts = { turn: new Turn(), clock: clock.read }
+
+/** The configuration with one endpoint and one gate of that name, and no others. */
+const namedAs = ({ upstreams, gates, listeners }: Config, name: string): Partial<Config> => ({
+  upstreams: upstreams.map((upstream) => ({
+    ...upstream,
+    endpoints: [{ ...upstream.endpoints[0]!, id: `endpoint:u/${name}` }],
+  })),
+  gates: [{ ...gates[0]!, id: `gate ${name}` }],
+  listeners: listeners.map((listener) => ({ ...listener, routes: [] })),
+})
 
 /** The configuration without the gate of that name. */
 const without = (config: Config, gate: string): Config => ({
@@ -106,7 +116,7 @@ for (const [name, open] of [
       const permit = new Permit()
       expect(gateOf('a').tryAcquire(permit)).to.equal(true)
       bench.reload(sharedConfig({ endpoints: [1, 2] }))
-      bench.control.sweep()
+      bench.control.sweep(new Set())
       expect(gateOf('a').running).to.equal(1)
       expect(bench.control.gateState('a')).to.include({ running: 1, waiting: 0 })
       permit.release()
@@ -139,12 +149,12 @@ for (const [name, open] of [
       const permit = new Permit()
       gateOf('b').tryAcquire(permit)
       bench.reload(without(two, 'b'))
-      bench.control.sweep()
+      bench.control.sweep(new Set())
       expect(bench.control.gateState('b')).to.include({ running: 1 })
       expect(bench.control.gateStates().map(({ id }) => id)).to.include('b')
       permit.release()
       expect(bench.control.gateStates().map(({ id }) => id)).to.not.include('b')
-      bench.control.sweep()
+      bench.control.sweep(new Set())
       expect(bench.control.gateState('b')).to.equal(undefined)
     })
 
@@ -153,7 +163,7 @@ for (const [name, open] of [
       gateOf('b').tryAcquire(permit)
       bench.reload(without(two, 'b'))
       bench.reload(two)
-      bench.control.sweep()
+      bench.control.sweep(new Set())
       expect(gateOf('b').running).to.equal(1)
       permit.release()
       expect(gateOf('b').running).to.equal(0)
@@ -165,7 +175,7 @@ for (const [name, open] of [
       gate.tryAcquire(permit)
       permit.release()
       bench.reload(without(two, 'b'))
-      bench.control.sweep()
+      bench.control.sweep(new Set())
       bench.reload(two)
       expect(gateOf('b')).to.include({ running: 0, waiting: 0 })
       expect(gateOf('b').tryAcquire(new Permit())).to.equal(true)
@@ -178,14 +188,43 @@ for (const [name, open] of [
       cells.enter()
       cells.connections.add(1)
       bench.reload({ ...two, upstreams: [] })
-      bench.control.sweep()
+      bench.control.sweep(new Set())
       expect(bench.control.endpointCells(id)).to.include({ running: 1 })
       cells.leave()
-      bench.control.sweep()
+      bench.control.sweep(new Set())
       expect(bench.control.endpointCells(id)!.connections.total).to.equal(1)
       cells.connections.add(-1)
-      bench.control.sweep()
+      bench.control.sweep(new Set())
       expect(bench.control.endpointCells(id)).to.equal(undefined)
+    })
+
+    it('keeps what a configuration names that is live, and forgets what only those name that are not', () => {
+      const only = (name: string): Config => ({ ...two, ...namedAs(two, name) })
+      for (const name of ['x', 'y', 'z']) {
+        bench.reload(only(name))
+        bench.store.endpoint(`endpoint:u/${name}`, { limit: 1, maxConnections: 1 })
+        bench.store.gate(`gate ${name}`, two.gates[0]!, parts)
+      }
+      const known = () =>
+        ['x', 'y', 'z'].filter((name) => bench.control.endpointCells(`endpoint:u/${name}`) !== undefined)
+      const gates = () => ['x', 'y', 'z'].filter((name) => bench.control.gateState(`gate ${name}`) !== undefined)
+      bench.control.sweep(new Set([2]))
+      expect(known()).to.deep.equal(['x', 'z'])
+      expect(gates()).to.deep.equal(['x', 'z'])
+      bench.control.sweep(new Set())
+      expect(known()).to.deep.equal(['z'])
+      expect(gates()).to.deep.equal(['z'])
+    })
+
+    it('has room for one configuration after the other while an old one is live', () => {
+      bench.reload({ ...two, ...namedAs(two, 'old') })
+      const old = bench.store.endpoint('endpoint:u/old', { limit: 1, maxConnections: 1 })
+      old.enter()
+      for (let i = 0; i < 20; i++) {
+        bench.control.sweep(new Set([2]))
+        bench.reload({ ...two, ...namedAs(two, `number ${i}`) })
+      }
+      expect(bench.control.endpointCells('endpoint:u/old')).to.include({ running: 1 })
     })
 
     it('gives endpoints the limits of a new configuration', () => {
@@ -244,7 +283,7 @@ describe('SharedControl', () => {
     control.prepare(two)
     control.publish(two, 1)
     refusal(control, sharedConfig({ endpoints: [1, 1, 1, 1, 1] }))
-    control.sweep()
+    control.sweep(new Set())
     expect([...control.records.endpoints.values()]).to.deep.equal([0, 1])
     control.prepare(sharedConfig({ endpoints: [1, 1, 1, 1] }))
     control.close()
@@ -270,11 +309,11 @@ describe('SharedControl', () => {
     cells.connections.add(1)
     const gone = { ...without(two, 'a'), upstreams: [] }
     control.publish(gone, 2)
-    control.sweep()
+    control.sweep(new Set())
     expect(control.gateState('upstream:u')).to.not.equal(undefined)
     cells.connections.add(-1)
-    control.sweep()
-    control.sweep()
+    control.sweep(new Set())
+    control.sweep(new Set())
     expect(control.gateState('upstream:u')).to.equal(undefined)
     control.close()
   })
@@ -294,7 +333,7 @@ describe('SharedControl', () => {
       upstreams: two.upstreams.map((upstream) => ({ ...upstream, endpoints: [{ ...rest, id: 'endpoint:u/new' }] })),
     }
     control.publish({ ...two, upstreams: [] }, 2)
-    control.sweep()
+    control.sweep(new Set())
     control.prepare(renamed)
     const next = control.endpointCells('endpoint:u/new')!
     expect([0, 1]).to.include(record)
