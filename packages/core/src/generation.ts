@@ -36,9 +36,9 @@ export class Generation {
   exchanges = 0
   readonly #runtime: Runtime
   readonly #parts: GenerationParts
-  readonly #previous: Generation | undefined
-  readonly #plans: UpstreamPlan[] = []
-  readonly #made: Upstream[] = []
+  #previous: Generation | undefined
+  #plans: UpstreamPlan[] = []
+  #made: Upstream[] = []
 
   constructor(config: Config, runtime: Runtime, parts: GenerationParts, previous?: Generation) {
     this.config = config
@@ -75,6 +75,7 @@ export class Generation {
       if (this.upstreams.get(upstream.name) !== upstream) upstream.retire()
     }
     for (const upstream of this.upstreams.values()) upstream.start()
+    this.#forget()
   }
 
   /** Makes it hold once it is ready: that of a proxy that starts. */
@@ -87,6 +88,14 @@ export class Generation {
   discard(): void {
     for (const plan of this.#plans) plan.discard()
     for (const upstream of this.#made) upstream.close('all')
+    this.#forget()
+  }
+
+  /** Else each generation would hold the one before it, and so all there ever were. */
+  #forget(): void {
+    this.#previous = undefined
+    this.#plans = []
+    this.#made = []
   }
 
   /** Closes idle connections (`idle`), or everything that is left. */

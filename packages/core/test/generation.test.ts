@@ -12,6 +12,26 @@ describe('Generation', () => {
   let runtime: Runtime
   const probed: string[] = []
 
+  /** The configuration brought to life after another one, in the same runtime. */
+  const after = (previous: Generation): Generation => {
+    generation = new Generation(previous.config, runtime, parts(), previous)
+    return generation
+  }
+
+  const parts = (lookup?: Lookup): GenerationParts => {
+    const probe: NonNullable<GenerationParts['probes']>['http'] = (endpoint, _options, done) => {
+      probed.push(endpoint.name)
+      done()
+      return () => {}
+    }
+    return {
+      metrics: new MetricsBlock(),
+      probes: { http: probe, tcp: probe },
+      tlsOf: () => () => undefined,
+      ...(lookup === undefined ? {} : { lookup }),
+    }
+  }
+
   const make = (input: ConfigInput, lookup?: Lookup): Generation => {
     const result = parseConfigObject(input)
     if (result.errors !== undefined) throw new Error(JSON.stringify(result.errors))
@@ -20,18 +40,7 @@ describe('Generation', () => {
         throw fault
       },
     })
-    const probe: NonNullable<GenerationParts['probes']>['http'] = (endpoint, _options, done) => {
-      probed.push(endpoint.name)
-      done()
-      return () => {}
-    }
-    const parts: GenerationParts = {
-      metrics: new MetricsBlock(),
-      probes: { http: probe, tcp: probe },
-      tlsOf: () => () => undefined,
-      ...(lookup === undefined ? {} : { lookup }),
-    }
-    generation = new Generation(result.config, runtime, parts)
+    generation = new Generation(result.config, runtime, parts(lookup))
     return generation
   }
 
@@ -121,4 +130,19 @@ describe('Generation', () => {
     generation.close('all')
     expect(runtime.fine.count).to.equal(0)
   })
+
+  for (const end of ['adopt', 'discard'] as const) {
+    it(`lets go of the generation before it once it has come to its end by \`${end}\``, async () => {
+      make({ listeners: { web: { bind: ':8080', protocol: 'http', upstream: 'http://127.0.0.1:1' } } })
+      await generation.start()
+      const previous = new WeakRef(generation)
+      after(generation)
+      await generation.ready()
+      generation[end]()
+      // A WeakRef holds what it refers to until the turn is over.
+      await new Promise(setImmediate)
+      globalThis.gc!()
+      expect(previous.deref() === undefined).to.equal(true)
+    })
+  }
 })
