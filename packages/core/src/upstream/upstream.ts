@@ -188,6 +188,8 @@ export class Upstream implements Admission {
     for (const [i, endpoint] of next.entries()) {
       endpoint.config = config.endpoints[i]!
       endpoint.health.configure(config.health.passive)
+      // It may have been left out since it was prepared, by one whose timer ends now.
+      endpoint.health.watch()
       // What a check has said that is made no more must not hold for ever.
       if (config.health.active === undefined) endpoint.health.probed(true)
       this.runtime.store.adopt(endpoint)

@@ -31,6 +31,22 @@ describe('Upstream', () => {
     expect([running(), upstream.gate.running, upstream.gate.waiting]).to.deep.equal([[1, 2], 3, 7])
   })
 
+  it('ends an ejection that came about while its next configuration was prepared', async () => {
+    const upstream = open({
+      endpoints: ['127.0.0.1:3001', '127.0.0.1:3002'],
+      health: { passive: { failures: 1, eject: '5s' } },
+    })
+    const tls = Object.assign(() => undefined, { fingerprint: 'another certificate' })
+    const plan = upstream.prepare(upstream.config, tls)
+    await plan.ready
+    upstream.endpoints[0]!.failed(new ProxyError('connectFailed', 'refused'))
+    plan.commit()
+    expect(upstream.endpoints.map(({ health }) => health.usable)).to.deep.equal([false, true])
+    engine.pass(5_100)
+    engine.pass(1_000)
+    expect(upstream.endpoints.map(({ health }) => health.usable)).to.deep.equal([true, true])
+  })
+
   it('lets through as many as its gate when its endpoints have room for more', () => {
     const upstream = open({ endpoints: ['127.0.0.1:3001', '127.0.0.1:3002'], gate: { limit: 3, queue: 50 } })
     start(10)
