@@ -23,6 +23,7 @@ export class EndpointHealth implements Expirable {
   readonly #now: Clock
   readonly #observer: HealthObserver
   readonly #restore: Timer
+  #closed = false
   #options: PassiveHealthConfig
   /** Why it is not usable, for `/state` and the log. */
   lastFailure: string | undefined
@@ -60,8 +61,8 @@ export class EndpointHealth implements Expirable {
 
   /** Sees to it that an ejection ends: that of a thread which has died would last for ever. */
   watch(): void {
-    if (!this.#cells.ejected || this.#restore.armed) return
-    this.#restore.arm(Math.max(0, (this.#cells.ejectedUntil - this.#now()) | 0))
+    if (this.#closed || !this.#cells.ejected || this.#restore.armed) return
+    this.#restore.arm(Math.max(0, this.#leftMs))
   }
 
   failed(error: ProxyError): void {
@@ -93,6 +94,11 @@ export class EndpointHealth implements Expirable {
   }
 
   expired(): void {
+    // Another thread's timer may have ended the ejection that this one was armed for, and begun a newer one.
+    if (this.#cells.ejected && this.#leftMs > 0) {
+      this.watch()
+      return
+    }
     this.#cells.forgetFailures()
     if (this.#cells.restore()) this.#observer.changed()
   }
@@ -101,12 +107,18 @@ export class EndpointHealth implements Expirable {
     this.#observer.faulted(fault)
   }
 
-  /** Ends its timer. */
+  /** Ends its timer. What its units meet from now on says nothing any more. */
   close(): void {
+    this.#closed = true
     this.#restore.disarm()
   }
 
+  get #leftMs(): number {
+    return (this.#cells.ejectedUntil - this.#now()) | 0
+  }
+
   #countFailure(): void {
+    if (this.#closed) return
     const { failures, ejectMs } = this.#options
     if (this.#cells.countFailure() < failures || this.#cells.ejected || !this.#observer.mayEject()) return
     if (!this.#cells.eject(this.#now() + ejectMs)) return

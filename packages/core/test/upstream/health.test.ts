@@ -1,6 +1,10 @@
 import { expect } from 'chai'
+import { FakeClock } from '../../../testkit/src/index.ts'
 import { type ErrorCode, errorCodes, type Progress, ProxyError } from '../../src/errors.ts'
+import { EndpointCells } from '../../src/state/endpoint-cells.ts'
+import { TimerWheel } from '../../src/timers/wheel.ts'
 import type { Endpoint } from '../../src/upstream/endpoint.ts'
+import { EndpointHealth } from '../../src/upstream/health.ts'
 import { FakeEngine } from '../fake-protocol.ts'
 
 describe('EndpointHealth', () => {
@@ -54,6 +58,40 @@ describe('EndpointHealth', () => {
     fail(first!, 2)
     expect(usable()).to.equal('uu')
     expect(engine.runtime.fine.count).to.equal(0)
+  })
+
+  it('does not end the ejection that came after the one which its timer was armed for', () => {
+    const clock = new FakeClock()
+    const cells = EndpointCells.local({ limit: Infinity, maxConnections: Infinity })
+    const observer = { mayEject: () => true, changed: () => {}, faulted: () => {} }
+    const passive = { failures: 1, ejectMs: 5_000, maxEjected: 1, on: ['connectFailure' as const] }
+    const end = () => {
+      const wheel = new TimerWheel({ tickMs: 10, clock: clock.read })
+      return { wheel, health: new EndpointHealth(passive, { cells, wheel, now: clock.read, observer }) }
+    }
+    const [first, other] = [end(), end()]
+    const refused = new ProxyError('connectFailed', 'refused')
+    first.health.failed(refused)
+    other.health.watch()
+    clock.pass(5_010, first.wheel)
+    expect(cells.ejected).to.equal(false)
+    first.health.failed(refused)
+    clock.pass(10, other.wheel)
+    expect(cells.ejected, 'the other timer comes late').to.equal(true)
+    clock.pass(5_010, other.wheel)
+    expect(cells.ejected, 'and sees to the newer one').to.equal(false)
+    for (const { wheel, health } of [first, other]) {
+      health.close()
+      wheel.stop()
+    }
+  })
+
+  it('counts nothing once it is closed', () => {
+    const [first] = open(2)
+    first!.health.close()
+    fail(first!)
+    expect(usable()).to.equal('uu')
+    expect(engine.runtime.fine.count + engine.runtime.coarse.count).to.equal(0)
   })
 
   it('never ejects the only endpoint', () => {
