@@ -11,8 +11,8 @@ export interface EndpointLimits {
 /**
  * What is known of one endpoint over all threads: how many run there, its health, its connections.
  *
- * The words lie in memory of one thread or of all. Everything but health is read and changed under the lock of its
- * upstream's gate.
+ * The words lie in memory of one thread or of all. They are changed under the lock of its upstream's gate, but for what
+ * checks say and for failures in a row.
  */
 export class EndpointCells {
   /** Its number, by which threads speak of it. */
@@ -98,10 +98,12 @@ export class EndpointCells {
     return this.#words[endpointWord.ejectedUntil]!
   }
 
-  /** Leaves it out; false when it is already. `until`: shared milliseconds. */
+  /** Leaves it out; false when it is already. `until`: shared milliseconds. Called under the lock. */
   eject(until: number): boolean {
-    if (Atomics.compareExchange(this.#words, endpointWord.ejected, 0, 1) !== 0) return false
+    if (this.ejected) return false
+    // First: whoever sees without the lock that it is left out may end that by the time of the ejection before.
     this.#words[endpointWord.ejectedUntil] = until | 0
+    Atomics.store(this.#words, endpointWord.ejected, 1)
     return true
   }
 

@@ -5,7 +5,9 @@ import { type Clock, type Expirable, Timer, type TimerWheel } from '../timers/wh
 
 /** What an endpoint's health tells its upstream. */
 export interface HealthObserver {
-  /** Whether one more endpoint may be left out. */
+  /** Does something while no thread ejects or restores another endpoint of the upstream. */
+  exclusively(action: () => void): void
+  /** Whether one more endpoint may be left out. Asked exclusively. */
   mayEject(): boolean
   /** Usable or not has changed. */
   changed(): void
@@ -95,12 +97,14 @@ export class EndpointHealth implements Expirable {
 
   expired(): void {
     // Another thread's timer may have ended the ejection that this one was armed for, and begun a newer one.
-    if (this.#cells.ejected && this.#leftMs > 0) {
-      this.watch()
-      return
-    }
-    this.#cells.forgetFailures()
-    if (this.#cells.restore()) this.#observer.changed()
+    let restored = false
+    this.#observer.exclusively(() => {
+      if (this.#cells.ejected && this.#leftMs > 0) return
+      this.#cells.forgetFailures()
+      restored = this.#cells.restore()
+    })
+    if (restored) this.#observer.changed()
+    else this.watch()
   }
 
   fault(fault: unknown): void {
@@ -120,8 +124,12 @@ export class EndpointHealth implements Expirable {
   #countFailure(): void {
     if (this.#closed) return
     const { failures, ejectMs } = this.#options
-    if (this.#cells.countFailure() < failures || this.#cells.ejected || !this.#observer.mayEject()) return
-    if (!this.#cells.eject(this.#now() + ejectMs)) return
+    if (this.#cells.countFailure() < failures || this.#cells.ejected) return
+    let ejected = false
+    this.#observer.exclusively(() => {
+      ejected = this.#observer.mayEject() && this.#cells.eject(this.#now() + ejectMs)
+    })
+    if (!ejected) return
     this.#restore.arm(ejectMs)
     this.#observer.changed()
   }

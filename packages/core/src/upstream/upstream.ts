@@ -165,6 +165,7 @@ export class Upstream implements Admission {
       wheel: runtime.wheelFor(passive.ejectMs),
       now: () => runtime.store.now(),
       observer: {
+        exclusively: (action: () => void) => this.gate.exclusively(action),
         mayEject: () => this.#mayEject(),
         changed: () => this.refresh(),
         faulted: (fault: unknown) => runtime.faulted(fault),

@@ -6,6 +6,7 @@ import { TimerWheel } from '../../src/timers/wheel.ts'
 import type { Endpoint } from '../../src/upstream/endpoint.ts'
 import { EndpointHealth } from '../../src/upstream/health.ts'
 import { FakeEngine } from '../fake-protocol.ts'
+import { GateEnds } from '../gate/gate-ends.ts'
 
 describe('EndpointHealth', () => {
   let engine: FakeEngine
@@ -63,7 +64,12 @@ describe('EndpointHealth', () => {
   it('does not end the ejection that came after the one which its timer was armed for', () => {
     const clock = new FakeClock()
     const cells = EndpointCells.local({ limit: Infinity, maxConnections: Infinity })
-    const observer = { mayEject: () => true, changed: () => {}, faulted: () => {} }
+    const observer = {
+      exclusively: (action: () => void) => action(),
+      mayEject: () => true,
+      changed: () => {},
+      faulted: () => {},
+    }
     const passive = { failures: 1, ejectMs: 5_000, maxEjected: 1, on: ['connectFailure' as const] }
     const end = () => {
       const wheel = new TimerWheel({ tickMs: 10, clock: clock.read })
@@ -84,6 +90,25 @@ describe('EndpointHealth', () => {
       health.close()
       wheel.stop()
     }
+  })
+
+  it('looks for how many others are left out while no thread can leave out one more', () => {
+    const ends = new GateEnds({ endpoints: [1, 1, 1] })
+    const { upstream } = ends.open(0)
+    const [first, second] = upstream.endpoints
+    const owners: number[] = []
+    Object.defineProperty(second!.health, 'ejected', {
+      get: () => {
+        owners.push(ends.truth.owner(ends.record('upstream:u')))
+        return false
+      },
+    })
+    fail(first!, 10)
+    expect(first!.health.ejected).to.equal(true)
+    expect(owners).to.deep.equal([1])
+    expect(ends.truth.owner(ends.record('upstream:u'))).to.equal(0)
+    upstream.close('all')
+    ends.close()
   })
 
   it('counts nothing once it is closed', () => {
