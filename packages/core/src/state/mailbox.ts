@@ -36,6 +36,13 @@ export class Mailbox {
     if (Atomics.or(this.#words, at, what) === 0) Atomics.notify(this.#words, at)
   }
 
+  /** Asks another thread, and wakes it though it may have been asked: by one that died before it woke it. */
+  postAndWake(thread: number, what: number): void {
+    const at = this.#memory.threadPlace(thread, 'mail')
+    Atomics.or(this.#words, at, what)
+    Atomics.notify(this.#words, at)
+  }
+
   /** Has `read` called with what this thread is asked, until `close`. */
   open(read: (what: number) => void): void {
     this.#open = true

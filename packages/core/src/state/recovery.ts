@@ -180,7 +180,7 @@ export class Recovery {
   }
 
   #tellAll(what: number): void {
-    for (let thread = 0; thread < this.#main; thread++) this.#mailbox.post(thread, what)
+    for (let thread = 0; thread < this.#main; thread++) this.#mailbox.postAndWake(thread, what)
   }
 
   #slotsOwnedBy(thread: number): number[] {

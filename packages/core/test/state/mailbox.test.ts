@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { Mailbox, mail } from '../../src/state/mailbox.ts'
+import { Recovery } from '../../src/state/recovery.ts'
 import { SharedMemory } from '../../src/state/shared-memory.ts'
 
 describe('Mailbox', () => {
@@ -61,6 +62,20 @@ describe('Mailbox', () => {
     writer.post(0, mail.recover)
     expect(await woken).to.equal(mail.recover)
     expect(other).to.deep.equal([])
+  })
+
+  it('hears again once a thread is recovered that died between its mail and the wake-up', async () => {
+    const read: number[] = []
+    const woken = new Promise<void>((resolve) => {
+      reader.open((what) => {
+        read.push(what)
+        resolve()
+      })
+    })
+    Atomics.or(memory.words, memory.threadPlace(0, 'mail'), mail.granted)
+    await new Recovery(memory).recover(1, { gates: [], endpointsOf: () => [] }, () => {})
+    await woken
+    expect(read).to.deep.equal([mail.granted | mail.recover])
   })
 
   it('reads nothing any more once it is closed', async () => {
