@@ -60,6 +60,8 @@ export interface GateEndOptions {
   /** Default: 0. */
   readonly units?: number
   readonly told?: (unit: Unit) => void
+  /** Hears of what goes wrong while mail is read. Default: it is thrown. */
+  readonly faulted?: (fault: unknown) => void
   /** Default: true. False: it has prepared the configuration, and does not work by it yet. */
   readonly adopts?: boolean
 }
@@ -95,7 +97,11 @@ export class GateEnd {
       this.mortal = new MortalMemory(memory.words)
       Object.defineProperty(memory, 'words', { value: this.mortal.words })
     }
-    this.store = new modules.SharedStore(memory, thread, { records: control.records, clock })
+    this.store = new modules.SharedStore(memory, thread, {
+      records: control.records,
+      clock,
+      ...(options.faulted === undefined ? {} : { faulted: options.faulted }),
+    })
     const { mailbox } = this.store
     mailbox.open = (read) => void (this.#read = read)
     this.store.open()

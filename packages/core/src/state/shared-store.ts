@@ -83,13 +83,7 @@ export class SharedStore implements StateStore {
 
   /** Begins to hear of the other threads. */
   open(): void {
-    this.mailbox.open((what) => {
-      try {
-        this.#read(what)
-      } catch (fault) {
-        this.#faulted(fault)
-      }
-    })
+    this.mailbox.open((what) => this.#read(what))
   }
 
   close(): void {
@@ -127,7 +121,7 @@ export class SharedStore implements StateStore {
 
   adopt(endpoint: Endpoint): void {
     this.#endpoints[endpoint.record] = endpoint
-    for (const slot of this.#early) this.#gateOf(slot).takeUp(slot)
+    for (const slot of this.#early) this.#takeUp(slot)
   }
 
   connections(listener: string): ThreadCount {
@@ -220,10 +214,10 @@ export class SharedStore implements StateStore {
   #read(what: number): void {
     if ((what & mail.recover) !== 0) this.#takeUpLost()
     else if ((what & mail.granted) !== 0) this.#takeUpGranted()
-    if ((what & (mail.admit | mail.recover)) !== 0) for (const gate of this.#gates.values()) gate.admitWaiting()
-    if ((what & mail.starved) !== 0) for (const endpoint of this.#endpoints) endpoint?.neighbourStarved()
-    if ((what & mail.room) !== 0) for (const endpoint of this.#endpoints) endpoint?.connectAsNeeded()
-    if ((what & mail.recover) !== 0) for (const endpoint of this.#endpoints) endpoint?.neighbourDied()
+    if ((what & (mail.admit | mail.recover)) !== 0) this.#each(this.#gates.values(), (gate) => gate.admitWaiting())
+    if ((what & mail.starved) !== 0) this.#each(this.#endpoints, (endpoint) => endpoint?.neighbourStarved())
+    if ((what & mail.room) !== 0) this.#each(this.#endpoints, (endpoint) => endpoint?.connectAsNeeded())
+    if ((what & mail.recover) !== 0) this.#each(this.#endpoints, (endpoint) => endpoint?.neighbourDied())
   }
 
   #takeUpGranted(): void {
@@ -231,7 +225,7 @@ export class SharedStore implements StateStore {
     let slot = Atomics.exchange(this.words, this.#granted, none)
     for (; slot !== none; slot = this.words[this.placeOf(slot) + slotWord.next]!) granted.push(slot)
     // The list has the newest first.
-    for (let i = granted.length - 1; i >= 0; i--) this.#gateOf(granted[i]!).takeUp(granted[i]!)
+    for (let i = granted.length - 1; i >= 0; i--) this.#takeUp(granted[i]!)
   }
 
   /**
@@ -242,7 +236,26 @@ export class SharedStore implements StateStore {
     const suspects = this.slots.granted()
     for (const slot of suspects) this.#gateOf(slot).exclusively(() => {})
     this.#takeUpGranted()
-    for (const slot of suspects) this.#gateOf(slot).takeUp(slot)
+    for (const slot of suspects) this.#takeUp(slot)
+  }
+
+  #takeUp(slot: number): void {
+    try {
+      this.#gateOf(slot).takeUp(slot)
+    } catch (fault) {
+      this.#faulted(fault)
+    }
+  }
+
+  /** A bug that is met with one of them must not keep the others from what they are asked. */
+  #each<T>(all: Iterable<T>, action: (one: T) => void): void {
+    for (const one of all) {
+      try {
+        action(one)
+      } catch (fault) {
+        this.#faulted(fault)
+      }
+    }
   }
 
   #gateOf(slot: number): SharedGate {

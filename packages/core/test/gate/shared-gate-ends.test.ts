@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import type { SharedGate } from '../../src/gate/shared-gate.ts'
 import { GateEnds } from './gate-ends.ts'
 
 describe('SharedGate before endpoints that a thread has not got yet', () => {
@@ -82,6 +83,27 @@ describe('SharedGate before endpoints that a thread has not got yet', () => {
     expect(control.records.endpoints.get('endpoint:u/new')).to.equal(former.record)
     for (const end of [first, late]) end.store.assign(control.records)
     expect(late.store.roomOf(former.record)).to.equal(undefined)
+  })
+})
+
+describe('SharedStore whose mail meets a bug', () => {
+  it('reads on for the others', async () => {
+    const ends = new GateEnds({ endpoints: [2] })
+    const faults: string[] = []
+    const [first, other] = [ends.open(0), ends.open(1, { faulted: (fault) => faults.push((fault as Error).message) })]
+    for (const unit of first.units.slice(0, 2)) expect(first.upstream.gate.tryAcquire(unit.permit)).to.equal(true)
+    for (const unit of other.units.slice(0, 2)) expect(other.upstream.gate.enqueue(unit)).to.equal(true)
+    for (const { permit } of first.units.slice(0, 2)) permit.release()
+    const gate = other.upstream.gate as SharedGate
+    const takeUp = gate.takeUp.bind(gate)
+    gate.takeUp = () => {
+      gate.takeUp = takeUp
+      throw new Error('a bug')
+    }
+    other.readMail()
+    await Promise.resolve()
+    expect([faults, ends.told]).to.deep.equal([['a bug'], ['1.1']])
+    ends.close()
   })
 })
 
