@@ -17,7 +17,7 @@ import type { Logger } from 'pino'
 import type { AdminServer } from './admin/admin-server.ts'
 import { changedLimits, type LimitsPatch, restartsFor } from './config-changes.ts'
 import { bindsOf } from './engine/binds.ts'
-import type { DataPlane, EndpointFacts } from './engine/data-plane.ts'
+import type { EndpointFacts } from './engine/data-plane.ts'
 import type { Engine } from './engine/engine.ts'
 import { NoAnswer, within } from './engine/no-answer.ts'
 import { FaultLog } from './fault-log.ts'
@@ -120,7 +120,7 @@ export class Proxy {
           logs?.process.info({ thread }, `data-plane thread ${thread} works again`)
         },
         silent: (thread, forMs) => this.#sayStuck(thread, forMs),
-        bringUp: (plane) => this.#rollout.inTurn(() => this.#bringUp(plane)),
+        bringUp: (plane) => this.#rollout.inTurn(() => this.#rollout.bringUp(plane)),
         hopeless: (why) => this.#giveUp(why),
       },
     })
@@ -298,12 +298,6 @@ export class Proxy {
     this.#adminAddress = await this.#admin.listen(admin.bind)
   }
 
-  /** Brings a thread that replaces another one up to what holds, unless nothing holds any more. */
-  async #bringUp(plane: DataPlane): Promise<void> {
-    if (this.#state !== 'listening') throw new Error('the proxy is ending')
-    await this.#rollout.bringUp(plane)
-  }
-
   async #drain(): Promise<void> {
     if (this.#state !== 'listening') return this.close()
     this.#state = 'draining'
@@ -329,6 +323,7 @@ export class Proxy {
     const started = this.#state !== 'made'
     this.#health?.stop()
     this.#state = 'closed'
+    this.#rollout.end()
     if (started) {
       await this.#rollout
         .each((plane) => plane.cut(), closeTimeoutMs)

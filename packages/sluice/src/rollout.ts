@@ -23,6 +23,7 @@ export class Rollout {
   readonly #planes: Planes
   /** Limits that were set since the last reload. */
   #patches: ReadonlyMap<string, LimitsPatch> = new Map()
+  #ended = false
   /** Reloads and replacements of threads go one after the other. */
   #changing: Promise<unknown> = Promise.resolve()
 
@@ -61,6 +62,15 @@ export class Rollout {
   /** The configuration that holds, with other endpoints at one upstream. */
   withEndpoints(upstream: string, endpoints: readonly EndpointConfig[]): Config {
     return withEndpoints(this.config, upstream, endpoints)
+  }
+
+  /** Nothing more is brought to life: a change that is under way fails at its next step. */
+  end(): void {
+    this.#ended = true
+  }
+
+  #goOn(): void {
+    if (this.#ended) throw new StartError('The proxy is ending and takes no configuration.', 1)
   }
 
   /** One after the other, whoever asks. */
@@ -152,7 +162,9 @@ export class Rollout {
 
   /** Brings a thread that replaces another one up to what holds. */
   async bringUp(plane: DataPlane): Promise<void> {
+    this.#goOn()
     await plane.prepare(this.#next(this.generation, this.config, this.bound, plane))
+    this.#goOn()
     await plane.adopt()
     await plane.bind()
   }

@@ -62,6 +62,8 @@ export class Threads {
   readonly #parts: ThreadsParts
   readonly #clients: Int32Array
   readonly #living = new Map<number, Thread>()
+  /** All that have not ended, those among them that are still being brought up. */
+  readonly #running = new Set<Thread>()
   readonly #rings = new Map<Thread, SharedArrayBuffer>()
   /** How often each was replaced. */
   readonly #restarts = new Map<number, number>()
@@ -118,6 +120,7 @@ export class Threads {
 
   /** Starts all of them. They do nothing yet. */
   start(): void {
+    if (this.#ending) return
     for (let number = 0; number < this.#parts.count; number++) this.#living.set(number, this.#make(number))
     this.#watch = setInterval(() => this.#look(), lookEveryMs)
     this.#watch.unref()
@@ -128,16 +131,19 @@ export class Threads {
     this.#ending = true
     clearInterval(this.#watch)
     for (const timer of this.#timers) clearTimeout(timer)
-    await Promise.all(this.living.map((thread) => this.#end(thread, withinMs)))
+    await Promise.all([...this.#running].map((thread) => this.#end(thread, withinMs)))
     this.control.close()
   }
 
   async #end(thread: Thread, withinMs: number): Promise<void> {
+    // One that has not taken its place serves nobody.
+    if (this.#living.get(thread.number) !== thread) await thread.kill()
+    // What it does after it has answered may keep it alive still.
     const timer = setTimeout(() => void thread.kill(), withinMs)
     // A thread that dies meanwhile has ended, too.
     await thread.end().catch(() => {})
-    clearTimeout(timer)
     await thread.exited
+    clearTimeout(timer)
   }
 
   #make(number: number): Thread {
@@ -167,6 +173,7 @@ export class Threads {
         exited: (exited, why) => void this.#exited(exited, why),
       },
     })
+    this.#running.add(thread)
     metrics.add(reader)
     if (ring !== undefined) this.#rings.set(thread, ring)
     this.#bornAt.set(number, performance.now())
@@ -175,7 +182,8 @@ export class Threads {
 
   async #exited(thread: Thread, why: string): Promise<void> {
     const { number } = thread
-    this.#living.delete(number)
+    this.#running.delete(thread)
+    if (this.#living.get(number) === thread) this.#living.delete(number)
     this.#parts.metrics.retire(thread.metrics)
     const ring = this.#rings.get(thread)
     this.#rings.delete(thread)
@@ -205,12 +213,13 @@ export class Threads {
     const thread = this.#make(number)
     try {
       await this.#parts.observer.bringUp(thread)
+      // It was meant to end with the others.
+      if (this.#ending) return await thread.kill()
       this.#restarts.set(number, (this.#restarts.get(number) ?? 0) + 1)
       this.#living.set(number, thread)
       this.#parts.observer.replaced(number)
     } catch (error) {
-      if (error instanceof ThreadDied || this.#ending) return
-      this.#parts.observer.fault(error as Error)
+      if (!(error instanceof ThreadDied || this.#ending)) this.#parts.observer.fault(error as Error)
       await thread.kill()
     }
   }
