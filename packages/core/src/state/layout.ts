@@ -12,7 +12,7 @@ export interface Capacity {
   readonly gates: number
   readonly endpoints: number
   readonly listeners: number
-  /** Units that may wait at once, at all gates together. Rounded up to whole chunks. */
+  /** Units that may wait at once, at all gates together. Rounded up to whole chunks, and one chunk more for each thread. */
   readonly waiters: number
 }
 
@@ -139,7 +139,7 @@ export function layOut(capacity: Capacity): Layout {
   const holders = capacity.threads + 1
   const gateWords = roundUp(gateWord.held + holders, cacheLine)
   const endpointWords = roundUp(endpointWord.perThread + endpointThreadWords * holders, cacheLine)
-  const chunkCount = Math.ceil(capacity.waiters / chunkSlots)
+  const chunkCount = capacity.threads + Math.ceil(capacity.waiters / chunkSlots)
   let length = 0
   const region = (words: number): number => {
     const at = length

@@ -236,7 +236,9 @@ export class SharedStore implements StateStore {
     const suspects = this.slots.granted()
     for (const slot of suspects) this.#gateOf(slot).exclusively(() => {})
     this.#takeUpGranted()
-    for (const slot of suspects) this.#takeUp(slot)
+    // One that was taken up just now may lie in a chunk that another thread has by now.
+    const left = new Set(this.slots.granted())
+    for (const slot of suspects) if (left.has(slot)) this.#takeUp(slot)
   }
 
   #takeUp(slot: number): void {

@@ -3,7 +3,8 @@ import { chunkSlots, layOut, slotState, slotWord, slotWords } from '../../src/st
 import { Slots } from '../../src/state/slots.ts'
 
 describe('Slots', () => {
-  const layout = layOut({ threads: 2, gates: 1, endpoints: 1, listeners: 1, waiters: 6 * chunkSlots })
+  // One chunk for each thread, and four for whoever needs them.
+  const layout = layOut({ threads: 2, gates: 1, endpoints: 1, listeners: 1, waiters: 4 * chunkSlots })
   let words: Int32Array
 
   beforeEach(() => {
@@ -14,12 +15,12 @@ describe('Slots', () => {
   const take = (slots: Slots, count: number) => Array.from({ length: count }, () => slots.take())
   const stateAt = (slot: number) => layout.slots + slot * slotWords + slotWord.state
 
-  it('takes a chunk for its thread when it has none free', () => {
+  it('takes the chunk that is kept for its thread, then one after the other when it has none free', () => {
     const slots = new Slots(words, layout, 2)
-    expect(take(slots, chunkSlots)).to.deep.equal(Array.from({ length: chunkSlots }, (_, i) => i))
-    expect(owners()).to.deep.equal([2, 0, 0, 0, 0, 0])
+    expect(take(slots, chunkSlots)).to.deep.equal(Array.from({ length: chunkSlots }, (_, i) => chunkSlots + i))
+    expect(owners()).to.deep.equal([0, 2, 0, 0, 0, 0])
     slots.take()
-    expect(owners()).to.deep.equal([2, 2, 0, 0, 0, 0])
+    expect(owners()).to.deep.equal([0, 2, 2, 0, 0, 0])
   })
 
   it('never gives one slot to two threads', () => {
@@ -29,29 +30,46 @@ describe('Slots', () => {
     expect(new Set(taken).size).to.equal(6 * chunkSlots)
   })
 
-  it('says -1 when all are taken, and gives those that come back', () => {
+  it('says -1 when all but the others are taken, and gives those that come back', () => {
     const slots = new Slots(words, layout, 1)
-    const taken = take(slots, 6 * chunkSlots)
+    const taken = take(slots, 5 * chunkSlots)
+    expect(taken).to.not.include(-1)
     expect(slots.take()).to.equal(-1)
     slots.giveBack(taken[70]!)
-    expect(slots.take()).to.equal(70)
+    expect(slots.take()).to.equal(taken[70])
     expect(slots.take()).to.equal(-1)
   })
 
-  it('gives a whole chunk back once it has hoarded more than four', () => {
+  it('keeps some slots for every thread, whatever the others have taken', () => {
     const slots = new Slots(words, layout, 1)
-    const taken = take(slots, 6 * chunkSlots)
-    for (const slot of taken.slice(chunkSlots)) slots.giveBack(slot)
-    expect(owners().filter((owner) => owner === 1)).to.have.length(5)
+    take(slots, 6 * chunkSlots)
     const other = new Slots(words, layout, 2)
-    const borrowed = take(other, chunkSlots)
-    expect(borrowed).to.not.include(-1)
+    expect(take(other, chunkSlots)).to.not.include(-1)
     expect(other.take()).to.equal(-1)
-    // What this thread has left is its own still, and none of it is the other's.
-    const again = take(slots, 4 * chunkSlots)
-    expect(again).to.not.include(-1)
-    expect(new Set([...taken.slice(0, chunkSlots), ...again, ...borrowed]).size).to.equal(6 * chunkSlots)
-    expect(slots.take()).to.equal(-1)
+  })
+
+  it('gives a chunk back once it is empty and there are free slots elsewhere, and none of it is its own any more', () => {
+    const slots = new Slots(words, layout, 1)
+    const taken = take(slots, 4 * chunkSlots)
+    expect(owners()).to.deep.equal([1, 0, 1, 1, 1, 0])
+    for (const slot of taken.slice(chunkSlots, 2 * chunkSlots)) slots.giveBack(slot)
+    expect(owners(), 'there are no others').to.deep.equal([1, 0, 1, 1, 1, 0])
+    slots.giveBack(taken[0]!)
+    expect(owners()).to.deep.equal([1, 0, 0, 1, 1, 0])
+    for (const slot of taken.slice(2 * chunkSlots)) slots.giveBack(slot)
+    expect(owners()).to.deep.equal([1, 0, 0, 0, 0, 0])
+    const again = take(slots, 2 * chunkSlots)
+    const other = take(new Slots(words, layout, 2), 3 * chunkSlots)
+    const all = [...taken.slice(1, chunkSlots), ...again, ...other]
+    expect(all).to.not.include(-1)
+    expect(new Set(all).size).to.equal(all.length)
+  })
+
+  it('has all of them for the other threads when nobody waits', () => {
+    const slots = new Slots(words, layout, 1)
+    for (const slot of take(slots, 5 * chunkSlots)) slots.giveBack(slot)
+    expect(owners()).to.deep.equal([1, 0, 0, 0, 0, 0])
+    expect(take(new Slots(words, layout, 2), 4 * chunkSlots)).to.not.include(-1)
   })
 
   it('leaves a slot that is given back free', () => {
