@@ -180,14 +180,19 @@ export class Proxy {
     this.#state = 'starting'
     try {
       await this.#listenForAdmin()
+      // Threads that are started from here on nobody would end.
+      if (this.#closing !== undefined) throw closedWhileStarting()
       makeRoom(() => this.#planes.start(this.#rollout.config))
       await this.#rollout.inTurn(() => this.#rollout.apply(this.#rollout.config))
-      if (this.#closing !== undefined) throw new StartError('The proxy was closed while it started.', 1)
+      if (this.#closing !== undefined) throw closedWhileStarting()
       this.#state = 'listening'
       this.#health?.start()
     } catch (error) {
+      const early = this.#closing !== undefined
       await this.close()
-      throw error
+      // Somebody may have closed it before it was made.
+      await this.#admin?.close()
+      throw early ? closedWhileStarting() : error
     }
   }
 
@@ -375,6 +380,10 @@ export class Proxy {
     this.#options.logs?.logs.process.fatal(why)
     void this.close()
   }
+}
+
+function closedWhileStarting(): StartError {
+  return new StartError('The proxy was closed while it started.', 1)
 }
 
 /** Systems on which several sockets can share a port so that the kernel spreads connections over them. */

@@ -83,14 +83,17 @@ export class Rollout {
   /** Brings a configuration to life in two steps: all planes prepare it, and only then any goes by it. */
   async apply(config: Config): Promise<void> {
     const { control } = this.#planes
+    this.#goOn()
     control.sweep(this.#live)
     makeRoom(() => control.prepare(config))
     const binds = await this.#findBinds(config)
+    this.#goOn()
     const number = this.generation + 1
     const planes = this.#planes.all
     const ends = await Promise.allSettled(
       planes.map((plane) => within(answerMs, plane.prepare(this.#next(number, config, binds, plane)))),
     )
+    this.#goOn()
     const refused = ends.find((end) => end.status === 'rejected' && !this.#planes.hasDied(end.reason))
     if (refused !== undefined) {
       await this.each((plane) => plane.discard())
@@ -105,6 +108,7 @@ export class Rollout {
     this.config = withLimits(config, this.#patches)
     control.publish(this.config, number)
     await this.each((plane) => plane.adopt())
+    this.#goOn()
     for (const key of this.bound.keys()) if (!binds.has(key)) this.bound.delete(key)
     await this.#bind()
   }

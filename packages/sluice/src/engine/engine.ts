@@ -20,6 +20,7 @@ import { acceptTls, connectTls } from '../certificates.ts'
 import { maxClientDescriptor } from '../descriptors.ts'
 import type { Logs } from '../log/logs.ts'
 import { removeStaleSocket } from '../stale-socket.ts'
+import { StartError } from '../start-error.ts'
 import { bindsOf } from './binds.ts'
 import { bindError } from './bind-error.ts'
 import type { DataPlane, NextConfig, PlaneFacts } from './data-plane.ts'
@@ -74,8 +75,11 @@ export class Engine implements DataPlane {
   readonly #leaving = new Set<ProtocolListener>()
   #prepared: Prepared | undefined
   #current: Prepared | undefined
-  /** Addresses that are being given up. */
-  readonly #closing = new Set<Promise<void>>()
+  /** Of addresses that are being given up. */
+  readonly #closing = new Map<Acceptor, Promise<void>>()
+  /** Counts what makes an attempt at a configuration the newest, or ends it. */
+  #attempts = 0
+  #ended = false
   /** Configurations that units still go by. */
   #older: Prepared[] = []
 
@@ -102,6 +106,8 @@ export class Engine implements DataPlane {
   }
 
   async prepare(next: NextConfig): Promise<void> {
+    this.#discard()
+    const attempt = this.#attempts
     const generation = new Generation(
       next.config,
       this.runtime,
@@ -115,6 +121,7 @@ export class Engine implements DataPlane {
     try {
       const listeners = next.config.listeners.map((config) => this.#prepareListener(config, generation))
       await generation.ready()
+      if (attempt !== this.#attempts || this.#ended) throw noLongerWanted()
       this.#prepared = { next, generation, listeners }
     } catch (error) {
       generation.discard()
@@ -127,17 +134,23 @@ export class Engine implements DataPlane {
   }
 
   async discard(): Promise<void> {
+    this.#discard()
+  }
+
+  #discard(): void {
+    this.#attempts++
     this.#prepared?.generation.discard()
     this.#prepared = undefined
   }
 
   async bind(): Promise<ReadonlyMap<string, BindAddress>> {
     // One of them may be in the way of a new one, such as that of all hosts.
-    await Promise.all(this.#closing)
+    await Promise.all(this.#closing.values())
     const { config, binds } = this.#current!.next
     for (const listener of config.listeners) {
       for (const { key } of bindsOf(listener)) {
         const address = binds.get(key)
+        if (this.#ended) throw noLongerWanted()
         if (address !== undefined && !this.#bound.has(key)) await this.#bindOne(listener, key, address)
       }
     }
@@ -149,19 +162,21 @@ export class Engine implements DataPlane {
     this.#acceptors.set(key, acceptor)
     try {
       await removeStaleSocket(address)
+      if (this.#ended) throw noLongerWanted()
       const reusePort = this.#parts.reusePort && !('path' in address)
       this.#bound.set(key, await acceptor.listen(address, { backlog, reusePort, maxDescriptor: this.#maxDescriptor }))
     } catch (error) {
       this.#acceptors.delete(key)
+      if (this.#ended) throw noLongerWanted()
       throw bindError(name, address, error)
     }
   }
 
   async stopAccepting(): Promise<void> {
-    const acceptors = [...this.#acceptors.values()]
+    for (const acceptor of this.#acceptors.values()) this.#giveUp(acceptor)
     this.#acceptors.clear()
     this.#bound.clear()
-    await Promise.all(acceptors.map((acceptor) => acceptor.close()))
+    await Promise.all(this.#closing.values())
   }
 
   async drain(): Promise<void> {
@@ -170,12 +185,14 @@ export class Engine implements DataPlane {
   }
 
   async cut(): Promise<void> {
-    for (const acceptor of this.#acceptors.values()) acceptor.destroy()
+    this.#ended = true
+    for (const acceptor of [...this.#acceptors.values(), ...this.#closing.keys()]) acceptor.destroy()
     for (const listener of [...this.#listeners.values(), ...this.#leaving]) listener.close()
   }
 
   async end(): Promise<void> {
-    await this.discard()
+    this.#ended = true
+    this.#discard()
     for (const { generation } of [...this.#older, ...this.#inForce]) generation.close('all')
     this.runtime.stop()
   }
@@ -199,7 +216,7 @@ export class Engine implements DataPlane {
 
   #adopt(): void {
     const prepared = this.#prepared
-    if (prepared === undefined) return
+    if (prepared === undefined || this.#ended) return
     this.#prepared = undefined
     this.#forgetOlder()
     if (this.#current !== undefined) this.#older.push(this.#current)
@@ -240,9 +257,14 @@ export class Engine implements DataPlane {
     for (const [key, acceptor] of gone) {
       this.#acceptors.delete(key)
       this.#bound.delete(key)
-      const closing = acceptor.close().then(() => void this.#closing.delete(closing))
-      this.#closing.add(closing)
+      this.#giveUp(acceptor)
     }
+  }
+
+  /** Until it is closed, it can be cut. */
+  #giveUp(acceptor: Acceptor): void {
+    const closed = acceptor.close().then(() => void this.#closing.delete(acceptor))
+    this.#closing.set(acceptor, closed)
   }
 
   /** The configuration has it no more: what it serves, it serves to its end. */
@@ -285,4 +307,8 @@ export class Engine implements DataPlane {
     const parts = { maxAllConnections, clients, held, refused: () => metrics.add(refusedPlace, 1) }
     return tcp === undefined ? new HttpListener(this.runtime, http, parts) : new TcpListener(this.runtime, tcp, parts)
   }
+}
+
+function noLongerWanted(): StartError {
+  return new StartError('The configuration is no longer wanted: the proxy ends, or goes on to another.', 1)
 }

@@ -1,9 +1,8 @@
-import { once } from 'node:events'
-import { createServer } from 'node:net'
-import type { Worker } from 'node:worker_threads'
 import { expect } from 'chai'
 import { eventually } from '../../../testkit/src/raw/index.ts'
 import { type ConfigInput, createProxy, type ProxyOptions } from '../../src/index.ts'
+import { isFree } from '../support/ports.ts'
+import { Workers } from '../support/workers.ts'
 
 const config: ConfigInput = {
   threads: 2,
@@ -11,36 +10,6 @@ const config: ConfigInput = {
 }
 
 const quickly: ProxyOptions = { deaths: { firstMs: 1, maxMs: 1, maxDeaths: 50 } }
-
-/** Every thread that is made from now on. */
-class Workers implements Disposable {
-  readonly made: Worker[] = []
-  readonly #told = (worker: Worker) => void this.made.push(worker)
-
-  constructor() {
-    process.on('worker', this.#told)
-  }
-
-  get running(): Worker[] {
-    return this.made.filter(({ threadId }) => threadId !== -1)
-  }
-
-  [Symbol.dispose](): void {
-    process.off('worker', this.#told)
-  }
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer()
-  const bound = once(server, 'listening').then(
-    () => true,
-    () => false,
-  )
-  server.listen(port, '127.0.0.1')
-  const free = await bound
-  if (free) await new Promise((resolve) => server.close(resolve))
-  return free
-}
 
 describe('threads', () => {
   // What a replacement has come to when the proxy is closed: each of these is a moment of its own.
@@ -58,9 +27,7 @@ describe('threads', () => {
       using workers = new Workers()
       await proxy.killThread(1)
       await eventually(() => workers.made.length > 0)
-      let told = 0
-      workers.made[0]!.on('message', () => told++)
-      await eventually(() => told >= messages)
+      await eventually(() => workers.messages >= messages)
       await proxy.close()
       expect(workers.running).to.deep.equal([])
       expect(await isFree(port)).to.equal(true)

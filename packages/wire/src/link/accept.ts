@@ -93,22 +93,28 @@ export class Acceptor {
     )
   }
 
-  /** Binds; rejects with Node's error when the address is taken or not ours. */
+  /** Binds; rejects with Node's error when the address is taken or not ours, and when it is closed meanwhile. */
   async listen(bind: Bind, { maxDescriptor = Infinity, ...options }: ListenOptions = {}): Promise<Bind> {
     this.#maxDescriptor = maxDescriptor
     await testLinks()
+    if (this.#closed || this.#closing !== undefined) throw closedEarly()
     this.#owned = ownedBuffers()
     const where = 'path' in bind || bind.host !== '' ? bind : { port: bind.port }
     await new Promise<void>((resolve, reject) => {
+      const closed = () => reject(closedEarly())
       this.#server.once('error', reject)
+      this.#server.once('close', closed)
       this.#server.listen({ ...defaults, ...options, ...where }, () => {
+        // A name is looked up first, and Node binds it even when the server was closed meanwhile.
+        if (this.#closed) this.#server.close()
         this.#server.off('error', reject)
+        this.#server.off('close', closed)
         this.#server.on('error', (error) => this.target?.refused(error))
         resolve()
       })
     })
     const address = this.#server.address()
-    if (address === null) throw new Error('the listener closed while it was being bound')
+    if (address === null) throw closedEarly()
     return typeof address === 'string' ? { path: address } : { host: address.address, port: address.port }
   }
 
@@ -241,6 +247,10 @@ export class Acceptor {
       socket.resume()
     })
   }
+}
+
+function closedEarly(): Error {
+  return new Error('the listener closed while it was being bound')
 }
 
 function endAfter(socket: TLSSocket, ms: number): NodeJS.Timeout {

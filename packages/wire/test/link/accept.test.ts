@@ -74,6 +74,24 @@ describe('an acceptor', () => {
     acceptor.destroy()
   })
 
+  for (const how of ['close', 'destroy'] as const) {
+    it(`binds nothing after a ${how} while it was being bound`, async () => {
+      for (const host of ['127.0.0.1', 'localhost']) {
+        for (let turns = 0; turns < 3; turns++) {
+          const acceptor = new Acceptor(new Greeting('hello'))
+          const bound = acceptor.listen({ host, port: 0 }).then(
+            (where) => ('port' in where ? where.port : undefined),
+            () => undefined,
+          )
+          for (let i = 0; i < turns; i++) await Promise.resolve()
+          await acceptor[how]()
+          const port = await bound
+          if (port !== undefined) expect(await refuses(port)).to.equal(true)
+        }
+      }
+    })
+  }
+
   it('ends a handshake with the certificate it began with, for the target of its end', async () => {
     const first = new Greeting('first', { secureContext })
     // A context that cannot finish any handshake.
