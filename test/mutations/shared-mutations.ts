@@ -78,8 +78,10 @@ export const sharedMutations: readonly Mutation[] = [
     name: 'what came free before a waiter came is given to nobody',
     file: 'gate/shared-gate.ts',
     find: `given to nobody.
-    this.#admitLocked()`,
-    replace: 'given to nobody.',
+    try {
+      this.#admitLocked()`,
+    replace: `given to nobody.
+    try {`,
   },
   {
     name: 'a permit that comes back reaches nobody',

@@ -117,8 +117,9 @@ export class LocalGate implements Gate {
       if (!this.#admit(waiter.permit)) return
       this.#unlink(waiter)
       waiter.waiterState = 'granted'
-      this.#observer?.waited(this.#clock() - waiter.waitingSince)
       this.#turn.put(waiter)
+      // Last: a bug in it must not keep asleep who has been let through.
+      this.#observer?.waited(this.#clock() - waiter.waitingSince)
     }
   }
 

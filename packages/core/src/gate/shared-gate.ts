@@ -31,6 +31,8 @@ export class SharedGate implements Gate {
   readonly #observer: GateObserver | undefined
   /** Threads whose waiters were granted inside the lock, to be woken outside of it. */
   readonly #toWake: number[] = []
+  /** This thread's waiters that were granted inside the lock, to be told outside of it: what they meet may throw. */
+  #toTell: { readonly slot: number; readonly room: Room | undefined }[] = []
 
   constructor(id: string, record: number, store: SharedStore, parts: GateParts) {
     this.id = id
@@ -112,9 +114,14 @@ export class SharedGate implements Gate {
     waiter.slot = slot
     this.#store.waiters.set(slot, waiter)
     // What came free since `tryAcquire` said no would otherwise be given to nobody.
-    this.#admitLocked()
+    try {
+      this.#admitLocked()
+    } catch (fault) {
+      this.leave(waiter)
+      throw fault
+    }
     unlock(words, at)
-    this.#wake()
+    this.#tellGranted()
     return true
   }
 
@@ -154,7 +161,7 @@ export class SharedGate implements Gate {
     this.#keepPace()
     this.#admitLocked()
     unlock(words, at)
-    this.#wake()
+    this.#tellGranted()
   }
 
   setLimits(limits: GateLimits): void {
@@ -162,7 +169,7 @@ export class SharedGate implements Gate {
     this.#store.writeLimits(this.record, limits)
     this.#admitLocked()
     unlock(this.#words, this.#at)
-    this.#wake()
+    this.#tellGranted()
   }
 
   admitWaiting(): void {
@@ -170,7 +177,7 @@ export class SharedGate implements Gate {
     lock(this.#words, this.#at, this.#owner)
     this.#admitLocked()
     unlock(this.#words, this.#at)
-    this.#wake()
+    this.#tellGranted()
   }
 
   exclusively(action: () => void): void {
@@ -204,9 +211,9 @@ export class SharedGate implements Gate {
     // From here on the permit is counted for the thread, no longer for the slot.
     if (granted || state === slotState.left) words[place + slotWord.state] = slotState.free
     unlock(words, this.#at)
-    if (granted) this.#tell(slot, room)
     this.#store.settled(slot)
     if (granted || state === slotState.left) this.#store.slots.giveBack(slot)
+    if (granted) this.#tell(slot, room)
   }
 
   #get(word: number): number {
@@ -224,7 +231,7 @@ export class SharedGate implements Gate {
       return this.admission?.take()
     } catch (fault) {
       unlock(this.#words, this.#at)
-      this.#wake()
+      this.#tellGranted()
       throw fault
     }
   }
@@ -289,7 +296,7 @@ export class SharedGate implements Gate {
     if (record !== none) this.#store.cellsOf(record).leave()
     this.#admitLocked()
     unlock(words, this.#at)
-    this.#wake()
+    this.#tellGranted()
   }
 
   #keepPace(): void {
@@ -330,8 +337,7 @@ export class SharedGate implements Gate {
       room?.hold(1)
       this.#unlink(place)
       words[this.#at + gateWord.running] = words[this.#at + gateWord.running]! + 1
-      this.#tell(slot, room)
-      this.#store.slots.giveBack(slot)
+      this.#toTell.push({ slot, room })
       return
     }
     words[place + slotWord.room] = room?.record ?? none
@@ -350,13 +356,32 @@ export class SharedGate implements Gate {
     waiter.permit.gate = this
     waiter.permit.room = room
     waiter.waiterState = 'granted'
-    this.#observer?.waited(this.#parts.clock() - waiter.waitingSince)
     this.#parts.turn.put(waiter)
+    this.#observer?.waited(this.#parts.clock() - waiter.waitingSince)
   }
 
-  #wake(): void {
+  /** Everybody who was granted something inside the lock hears of it. */
+  #tellGranted(): void {
     for (let thread = this.#toWake.pop(); thread !== undefined; thread = this.#toWake.pop()) {
       this.#store.mailbox.post(thread, mail.granted)
+    }
+    if (this.#toTell.length > 0) this.#tellOwn()
+  }
+
+  #tellOwn(): void {
+    const granted = this.#toTell
+    this.#toTell = []
+    let told = 0
+    try {
+      for (const { slot, room } of granted) {
+        told++
+        this.#store.slots.giveBack(slot)
+        this.#tell(slot, room)
+      }
+    } finally {
+      // A bug met with one of them must not keep the others asleep.
+      this.#toTell = granted.slice(told)
+      if (this.#toTell.length > 0) this.#tellOwn()
     }
   }
 }

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { Turn } from '../../src/turn.ts'
 import type { SharedGate } from '../../src/gate/shared-gate.ts'
 import { GateEnds } from './gate-ends.ts'
 
@@ -107,7 +108,62 @@ describe('SharedStore whose mail meets a bug', () => {
   })
 })
 
+describe('SharedGate whose observer throws', () => {
+  it('is left by its thread, and everybody who was let through hears of it', async () => {
+    const ends = new GateEnds({ endpoints: [1] })
+    const [end, other] = [ends.open(0), ends.open(1)]
+    const limits = { limit: 1, queue: 9, timeoutMs: 1_000 }
+    ends.control.makeGate('watched', limits)
+    const turn = new Turn()
+    const observer = {
+      waited: () => {
+        throw new Error('a bug')
+      },
+      refused: () => {},
+    }
+    const [gate, same] = [end, other].map(({ store }, i) => {
+      store.assign(ends.control.records)
+      const parts = { turn, clock: ends.clock.read }
+      return store.gate('watched', limits, i === 0 ? { ...parts, observer } : parts)
+    })
+    const [holder, ...waiters] = end.units.slice(0, 4)
+    expect(gate!.tryAcquire(holder!.permit)).to.equal(true)
+    for (const unit of waiters) expect(gate!.enqueue(unit)).to.equal(true)
+    expect(same!.enqueue(other.units[0]!)).to.equal(true)
+    expect(() => gate!.setLimits({ ...limits, limit: 5 })).to.throw('a bug')
+    expect(ends.truth.owner(ends.record('watched'))).to.equal(0)
+    other.readMail()
+    await Promise.resolve()
+    expect(ends.told.toSorted()).to.deep.equal(['0.1', '0.2', '0.3', '1.0'])
+    expect(ends.problem).to.equal(undefined)
+    ends.close()
+  })
+})
+
 describe('SharedGate whose admission throws', () => {
+  it('does not keep a waiter that hears of the bug', async () => {
+    const ends = new GateEnds({ endpoints: [2] })
+    const { upstream, units } = ends.open(0)
+    const { gate } = upstream
+    const { admission } = gate
+    for (const unit of units.slice(0, 2)) expect(gate.tryAcquire(unit.permit)).to.equal(true)
+    gate.admission = {
+      take() {
+        throw new Error('a bug')
+      },
+    }
+    expect(() => gate.enqueue(units[2]!)).to.throw('a bug')
+    expect([gate.waiting, units[2]!.waiterState]).to.deep.equal([0, 'outside'])
+    expect(ends.truth.owner(ends.record('upstream:u'))).to.equal(0)
+    expect(ends.truth.slots()).to.deep.equal([])
+    gate.admission = admission
+    units[0]!.permit.release()
+    await Promise.resolve()
+    expect(ends.told).to.deep.equal([])
+    expect(ends.problem).to.equal(undefined)
+    ends.close()
+  })
+
   it('lets others in, and wakes those whom it had let through before', async () => {
     const ends = new GateEnds({ endpoints: [2] })
     const [first, other] = [ends.open(0), ends.open(1)]
