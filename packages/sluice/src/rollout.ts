@@ -178,7 +178,7 @@ export class Rollout {
     const live = new Set<number>()
     for (const { facts } of this.#planes.all) {
       for (const number of facts.generations) live.add(number)
-      for (let number = (facts.generations.at(-1) ?? this.generation) + 1; number <= this.generation; number++) {
+      for (let number = (facts.generations.at(-1) ?? 0) + 1; number <= this.generation; number++) {
         live.add(number)
       }
     }

@@ -224,6 +224,37 @@ for (const threads of [0, 2]) {
       authority.remove()
     })
 
+    it('count what comes over connections of a listener that has gone at the gates it had', async () => {
+      const upstream = await RawServer.start()
+      const routes = [{ name: 'one', upstream: `http://127.0.0.1:${upstream.port}`, gate: { limit: 1, queue: 10 } }]
+      const other = { bind: '127.0.0.1:0', protocol: 'http', routes: [{ name: 'other', respond: { body: 'here' } }] }
+      const both = { listeners: { goes: { bind: '127.0.0.1:0', protocol: 'http', routes }, stays: other } }
+      const stage = await Stage.start({ threads, ...both })
+      stage.closesWith(upstream)
+      const old = await stage.client('goes')
+      await old.write(get('/first'))
+      const first = await upstream.accept()
+      await first.readHead()
+      // A response whose end is the end of its connection: the next request needs another one.
+      await first.write('HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n')
+      await first.fin()
+      expect((await response(old)).status).to.equal(204)
+      await stage.proxy.reload(input({ listeners: { stays: other } }))
+      await eventually(() => stage.stats.threads.every(({ generations }) => generations.at(-1) === 2))
+      await stage.proxy.reload(input(both))
+      await old.write(get('/old'))
+      const one = await upstream.accept()
+      await one.readHead()
+      const next = await stage.client('goes')
+      await next.write(get('/new'))
+      await stage.atGate('route:goes/one', { running: 1, waiting: 1 })
+      expect(upstream.connections.length).to.equal(2)
+      await one.write('HTTP/1.1 204 No Content\r\n\r\n')
+      expect((await response(old)).status).to.equal(204)
+      await Promise.all([old.close(), next.close()])
+      await stage.close()
+    })
+
     it('keep a generation as long as a unit goes by it', async () => {
       const upstream = await RawServer.start()
       const config = {

@@ -71,12 +71,14 @@ export class Engine implements DataPlane {
   readonly #acceptors = new Map<string, Acceptor>()
   readonly #bound = new Map<string, BindAddress>()
   readonly #listeners = new Map<string, ProtocolListener>()
-  /** Those that the configuration has no more and that still serve somebody. */
-  readonly #leaving = new Set<ProtocolListener>()
+  /** Those that the configuration has no more and that still serve somebody, with the last one that had them. */
+  readonly #leaving = new Map<ProtocolListener, Prepared>()
   #prepared: Prepared | undefined
   #current: Prepared | undefined
-  /** Of addresses that are being given up. */
-  readonly #closing = new Map<Acceptor, Promise<void>>()
+  /** Addresses that are being given up. */
+  readonly #closing = new Set<Promise<void>>()
+  /** Theirs, as long as they may still bring somebody. */
+  readonly #givenUp = new Set<Acceptor>()
   /** Counts what makes an attempt at a configuration the newest, or ends it. */
   #attempts = 0
   #ended = false
@@ -145,7 +147,7 @@ export class Engine implements DataPlane {
 
   async bind(): Promise<ReadonlyMap<string, BindAddress>> {
     // One of them may be in the way of a new one, such as that of all hosts.
-    await Promise.all(this.#closing.values())
+    await Promise.all(this.#closing)
     const { config, binds } = this.#current!.next
     for (const listener of config.listeners) {
       for (const { key } of bindsOf(listener)) {
@@ -176,7 +178,7 @@ export class Engine implements DataPlane {
     for (const acceptor of this.#acceptors.values()) this.#giveUp(acceptor)
     this.#acceptors.clear()
     this.#bound.clear()
-    await Promise.all(this.#closing.values())
+    await Promise.all(this.#closing)
   }
 
   async drain(): Promise<void> {
@@ -186,8 +188,8 @@ export class Engine implements DataPlane {
 
   async cut(): Promise<void> {
     this.#ended = true
-    for (const acceptor of [...this.#acceptors.values(), ...this.#closing.keys()]) acceptor.destroy()
-    for (const listener of [...this.#listeners.values(), ...this.#leaving]) listener.close()
+    for (const acceptor of [...this.#acceptors.values(), ...this.#givenUp]) acceptor.destroy()
+    for (const listener of [...this.#listeners.values(), ...this.#leaving.keys()]) listener.close()
   }
 
   async end(): Promise<void> {
@@ -219,28 +221,29 @@ export class Engine implements DataPlane {
     if (prepared === undefined || this.#ended) return
     this.#prepared = undefined
     this.#forgetOlder()
-    if (this.#current !== undefined) this.#older.push(this.#current)
+    const previous = this.#current
+    if (previous !== undefined) this.#older.push(previous)
     this.#current = prepared
     this.runtime.generation = prepared.next.number
     this.#parts.held.maxBytes = prepared.next.config.maxBufferedBytes
     prepared.generation.adopt()
     const gone = new Set(this.#listeners.keys())
     for (const listener of prepared.listeners) {
-      this.#configure(listener)
+      this.#configure(listener, previous)
       gone.delete(listener.config.name)
     }
     this.#retarget(prepared.next.config)
-    for (const name of gone) this.#dismiss(name)
+    for (const name of gone) this.#dismiss(name, previous!)
   }
 
   /** Gives a listener its new settings; one that is new, or speaks something else from now on, is made. */
-  #configure(prepared: PreparedListener): void {
+  #configure(prepared: PreparedListener, previous: Prepared | undefined): void {
     const { name } = prepared.config
     const known = this.#listeners.get(name)
     if (prepared.tcp !== undefined && known instanceof TcpListener) known.configure(prepared.tcp)
     else if (prepared.http !== undefined && known instanceof HttpListener) known.configure(prepared.http)
     else {
-      if (known !== undefined) this.#dismiss(name)
+      if (known !== undefined) this.#dismiss(name, previous!)
       this.#listeners.set(name, this.#makeListener(prepared))
     }
   }
@@ -261,23 +264,28 @@ export class Engine implements DataPlane {
     }
   }
 
-  /** Until it is closed, it can be cut. */
   #giveUp(acceptor: Acceptor): void {
-    const closed = acceptor.close().then(() => void this.#closing.delete(acceptor))
-    this.#closing.set(acceptor, closed)
+    this.#givenUp.add(acceptor)
+    const closing = acceptor.close().then(() => void this.#closing.delete(closing))
+    this.#closing.add(closing)
   }
 
   /** The configuration has it no more: what it serves, it serves to its end. */
-  #dismiss(name: string): void {
+  #dismiss(name: string, last: Prepared): void {
     const listener = this.#listeners.get(name)!
     this.#listeners.delete(name)
-    this.#leaving.add(listener)
+    this.#leaving.set(listener, last)
     listener.drain()
   }
 
   #forgetOlder(): void {
-    this.#older = this.#older.filter(({ generation }) => generation.exchanges > 0)
-    for (const listener of this.#leaving) if (listener.connections === 0) this.#leaving.delete(listener)
+    for (const acceptor of this.#givenUp) if (acceptor.finished) this.#givenUp.delete(acceptor)
+    for (const listener of this.#leaving.keys()) {
+      if (listener.connections === 0 && this.#givenUp.size === 0) this.#leaving.delete(listener)
+    }
+    // Who is still connected to a listener that has gone may ask once more, and goes by what it went by last.
+    const asked = new Set(this.#leaving.values())
+    this.#older = this.#older.filter((older) => older.generation.exchanges > 0 || asked.has(older))
   }
 
   #prepareListener(config: ListenerConfig, generation: Generation): PreparedListener {

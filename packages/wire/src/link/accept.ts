@@ -126,6 +126,11 @@ export class Acceptor {
     return (this.#closing ??= this.#close())
   }
 
+  /** Whether it is closed and brings nobody any more. */
+  get finished(): boolean {
+    return this.#closed && this.#handshaking.size === 0
+  }
+
   /** Stops accepting at once; the kernel resets who waits to be accepted. */
   destroy(): void {
     this.#stop()
