@@ -1,10 +1,12 @@
 import type { Config } from '../config/config.ts'
 import type { Gate, GateLimits } from '../gate/gate.ts'
 import { type GateParts, LocalGate } from '../gate/local-gate.ts'
+import type { Endpoint } from '../upstream/endpoint.ts'
 import type { Clock } from '../timers/wheel.ts'
 import type { GateState, StateControl } from './control.ts'
 import { EndpointCells, type EndpointLimits } from './endpoint-cells.ts'
 import { PublishedIdentities } from './identities.ts'
+import { LiveEndpoints } from './live-endpoints.ts'
 import type { Cursor, StateStore } from './store.ts'
 import { ThreadCount } from './thread-count.ts'
 import { UnitCount } from './unit-count.ts'
@@ -23,6 +25,7 @@ export class LocalStore implements StateStore, StateControl {
   readonly #gates = new Map<string, LocalGate>()
   readonly #endpoints = new Map<string, EndpointCells>()
   readonly #connections = new Map<string, ThreadCount>()
+  readonly #live = new LiveEndpoints()
   readonly #published = new PublishedIdentities()
 
   constructor(clock: Clock) {
@@ -42,14 +45,21 @@ export class LocalStore implements StateStore, StateControl {
   }
 
   /** Nobody else grants anything. */
-  adopt(): void {}
+  adopt(endpoint: Endpoint): void {
+    this.#live.add(endpoint)
+  }
 
   cursor(): Cursor {
     return { value: 0 }
   }
 
-  wantConnection(): void {}
-  connectionFreed(): void {}
+  wantConnection(endpoint: Endpoint): void {
+    for (const other of this.#live.othersOf(endpoint)) if (other.closeOldestIdle()) return
+  }
+
+  connectionFreed(endpoint: Endpoint): void {
+    for (const other of this.#live.othersOf(endpoint)) other.connectAsNeeded()
+  }
 
   prepare(): void {}
 
@@ -58,6 +68,8 @@ export class LocalStore implements StateStore, StateControl {
     const identities = this.#published.add(config, number)
     for (const [id, { limits }] of identities.gates) this.#gates.get(id)?.setLimits(limits)
     for (const [id, { limits }] of identities.endpoints) this.#endpoints.get(id)?.setLimits(limits)
+    this.#live.sweep()
+    for (const endpoint of this.#live) endpoint.connectAsNeeded()
   }
 
   sweep(live: ReadonlySet<number>): void {

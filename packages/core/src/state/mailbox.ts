@@ -10,7 +10,7 @@ export const mail = {
   recover: 4,
   /** Another thread wants a connection to an endpoint where this one may have an idle one. */
   starved: 8,
-  /** A connection less stands to an endpoint for which this thread wants one. */
+  /** A connection less stands to an endpoint for which this thread wants one, or more of them may. */
   room: 16,
 } as const
 

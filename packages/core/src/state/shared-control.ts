@@ -76,7 +76,7 @@ export class SharedControl implements StateControl {
     }
     for (const [id, { limits }] of identities.endpoints) this.endpointCells(id)!.setLimits(limits)
     this.memory.published = number
-    this.#askAll(mail.admit)
+    this.#askAll(mail.admit | mail.room)
   }
 
   sweep(live: ReadonlySet<number>): void {

@@ -5,6 +5,7 @@ import type { Clock } from '../timers/wheel.ts'
 import type { Endpoint } from '../upstream/endpoint.ts'
 import { EndpointCells } from './endpoint-cells.ts'
 import { gateWord, type Layout, none, slotWord, slotWords } from './layout.ts'
+import { LiveEndpoints } from './live-endpoints.ts'
 import { Mailbox, mail } from './mailbox.ts'
 import { sharedClock } from './shared-clock.ts'
 import type { SharedMemory } from './shared-memory.ts'
@@ -37,7 +38,9 @@ export class SharedStore implements StateStore {
   readonly #memory: SharedMemory
   readonly #gates = new Map<string, SharedGate>()
   readonly #gatesByRecord: (SharedGate | undefined)[] = []
+  /** Where units are sent that were granted room, by record. */
   readonly #endpoints: (Endpoint | undefined)[] = []
+  readonly #live = new LiveEndpoints()
   /** Slots granted with room at an endpoint that this thread has not got yet. */
   readonly #early = new Set<number>()
   readonly #granted: number
@@ -102,6 +105,7 @@ export class SharedStore implements StateStore {
       if (endpoint === undefined || records.endpoints.get(endpoint.config.id) === record) continue
       this.#endpoints[record] = undefined
     }
+    this.#live.sweep()
   }
 
   gate(id: string, _limits: GateLimits, parts: GateParts): Gate {
@@ -121,6 +125,7 @@ export class SharedStore implements StateStore {
 
   adopt(endpoint: Endpoint): void {
     this.#endpoints[endpoint.record] = endpoint
+    this.#live.add(endpoint)
     for (const slot of this.#early) this.#takeUp(slot)
   }
 
@@ -141,7 +146,9 @@ export class SharedStore implements StateStore {
     }
   }
 
-  wantConnection({ idle }: EndpointCells): void {
+  wantConnection(endpoint: Endpoint): void {
+    for (const other of this.#live.othersOf(endpoint)) if (other.closeOldestIdle()) return
+    const { idle } = endpoint.cells
     let richest = -1
     for (let thread = 0; thread < this.threads; thread++) {
       if (thread === this.thread || idle.of(thread) === 0) continue
@@ -150,7 +157,9 @@ export class SharedStore implements StateStore {
     if (richest >= 0) this.mailbox.post(richest, mail.starved)
   }
 
-  connectionFreed({ starved }: EndpointCells): void {
+  connectionFreed(endpoint: Endpoint): void {
+    for (const other of this.#live.othersOf(endpoint)) other.connectAsNeeded()
+    const { starved } = endpoint.cells
     for (let thread = 0; thread < this.threads; thread++) {
       if (thread !== this.thread && starved.of(thread) > 0) this.mailbox.post(thread, mail.room)
     }
@@ -215,9 +224,9 @@ export class SharedStore implements StateStore {
     if ((what & mail.recover) !== 0) this.#takeUpLost()
     else if ((what & mail.granted) !== 0) this.#takeUpGranted()
     if ((what & (mail.admit | mail.recover)) !== 0) this.#each(this.#gates.values(), (gate) => gate.admitWaiting())
-    if ((what & mail.starved) !== 0) this.#each(this.#endpoints, (endpoint) => endpoint?.neighbourStarved())
-    if ((what & mail.room) !== 0) this.#each(this.#endpoints, (endpoint) => endpoint?.connectAsNeeded())
-    if ((what & mail.recover) !== 0) this.#each(this.#endpoints, (endpoint) => endpoint?.neighbourDied())
+    if ((what & mail.starved) !== 0) this.#each(this.#live, (endpoint) => endpoint.neighbourStarved())
+    if ((what & mail.room) !== 0) this.#each(this.#live, (endpoint) => endpoint.connectAsNeeded())
+    if ((what & mail.recover) !== 0) this.#each(this.#live, (endpoint) => endpoint.neighbourDied())
   }
 
   #takeUpGranted(): void {

@@ -26,16 +26,16 @@ export interface StateStore {
   gate(id: string, limits: GateLimits, parts: GateParts): Gate
   /** What is known of the endpoint of that identity over all threads. `gate`: of its upstream. */
   endpoint(id: string, limits: EndpointLimits): EndpointCells
-  /** From now on units that are granted room in the endpoint's record are sent to this one. */
+  /** From now on units that are granted room in the endpoint's record are sent to this one, and it hears of the others. */
   adopt(endpoint: Endpoint): void
   /** Connections of one listener. */
   connections(listener: string): ThreadCount
   /** The round robin's place at an upstream's gate: the next index, below `count`. */
   cursor(gate: Gate): Cursor
-  /** Asks the other threads to close an idle connection to the endpoint. */
-  wantConnection(cells: EndpointCells): void
-  /** Tells the other threads that wait for one that a connection less stands. */
-  connectionFreed(cells: EndpointCells): void
+  /** Has an idle connection to the endpoint closed, wherever one is but at itself. */
+  wantConnection(endpoint: Endpoint): void
+  /** Tells whoever else waits for a connection to the endpoint that one less stands. */
+  connectionFreed(endpoint: Endpoint): void
   /** Milliseconds that mean the same in all threads; they wrap around after 24 days. */
   now(): number
 }

@@ -26,18 +26,18 @@ export class ThreadCount {
 
   get total(): number {
     let total = 0
-    for (let i = 0; i < this.#threads; i++) total += this.#words[this.#first + i * this.#stride]!
+    for (let i = 0; i < this.#threads; i++) total += Atomics.load(this.#words, this.#first + i * this.#stride)
     return total
   }
 
   add(amount: number): void {
-    // Whoever adds and then looks at what others have added must not do both at once: an atomic add keeps the order.
+    // Whoever adds and then looks at what others have added must not look first: atomic access keeps the order.
     Atomics.add(this.#words, this.#own, amount)
   }
 
   /** What one thread has added. */
   of(thread: number): number {
-    return this.#words[this.#first + thread * this.#stride]!
+    return Atomics.load(this.#words, this.#first + thread * this.#stride)
   }
 
   /** A thread has died, and what it counted with it. */

@@ -40,6 +40,8 @@ export class Endpoint implements Room {
   retired = false
   readonly #pools = new Map<Connector, Pool>()
   #connections = 0
+  /** Counted in `cells.starved`. */
+  #starved = false
 
   constructor(config: EndpointConfig, parts: EndpointParts) {
     this.upstream = parts.upstream
@@ -82,6 +84,11 @@ export class Endpoint implements Room {
     return this.#connections
   }
 
+  /** Whether this thread has connections or waits for one. */
+  get busy(): boolean {
+    return this.#connections > 0 || [...this.#pools.values()].some(({ lessees }) => lessees > 0)
+  }
+
   get pools(): Iterable<Pool> {
     return this.#pools.values()
   }
@@ -111,6 +118,9 @@ export class Endpoint implements Room {
   /**
    * Counts a connection in, or is false at the bound. Then room is made where a connection is idle, in a pool of another
    * protocol or in another thread, and `connectAsNeeded` is called once there is some.
+   *
+   * Whoever finds the bound reached says so and looks again; whoever drops a connection counts it out and then looks who
+   * has said so. Both atomically: one of them sees the other, whatever the order.
    */
   takeConnection(): boolean {
     if (this.addresses.length === 0) return false
@@ -118,16 +128,38 @@ export class Endpoint implements Room {
     let taken = false
     this.upstream.gate.exclusively(() => {
       taken = cells.hasConnectionRoom
+      if (!taken) {
+        this.#setStarved(true)
+        taken = cells.hasConnectionRoom
+      }
       if (taken) cells.connections.add(1)
-      else if (cells.starved.own === 0) cells.starved.add(1)
     })
     if (taken) {
       this.#connections++
       return true
     }
-    for (const pool of this.#pools.values()) if (pool.closeOldestIdle()) return false
-    this.upstream.runtime.store.wantConnection(cells)
+    if (!this.closeOldestIdle()) this.upstream.runtime.store.wantConnection(this)
     return false
+  }
+
+  /** Closes a connection that is idle in this thread; false when there is none. */
+  closeOldestIdle(): boolean {
+    for (const pool of this.#pools.values()) if (pool.closeOldestIdle()) return true
+    return false
+  }
+
+  /** One waits less for a connection, or one more is being made. */
+  lesseeServed(): void {
+    if (!this.#starved) return
+    for (const pool of this.#pools.values()) if (pool.starving) return
+    // Else connections would be closed for nobody.
+    this.#setStarved(false)
+  }
+
+  #setStarved(starved: boolean): void {
+    if (this.#starved === starved) return
+    this.#starved = starved
+    this.cells.starved.add(starved ? 1 : -1)
   }
 
   /** A connection has become idle, for which its own pool has no use at the moment; somebody else may. */
@@ -140,20 +172,18 @@ export class Endpoint implements Room {
     this.#connections--
     this.cells.connections.add(-1)
     this.connectAsNeeded()
-    if (this.cells.starved.total > 0) this.upstream.runtime.store.connectionFreed(this.cells)
+    if (this.cells.starved.total > 0) this.upstream.runtime.store.connectionFreed(this)
   }
 
   /** Begins the connections that are waited for, as far as there is room. */
   connectAsNeeded(): void {
-    const { starved } = this.cells
-    if (starved.own !== 0) starved.add(-starved.own)
     for (const pool of this.#pools.values()) pool.connectAsNeeded()
   }
 
   /** Another thread wants a connection to this endpoint: closes one that is idle here. */
   neighbourStarved(): void {
-    if (this.cells.starved.total <= this.cells.starved.own) return
-    for (const pool of this.#pools.values()) if (pool.closeOldestIdle()) return
+    const { starved } = this.cells
+    if (starved.total > starved.own) this.closeOldestIdle()
   }
 
   /** Another thread has died, and with it its connections and its timers. */

@@ -1,6 +1,7 @@
 import type { EndpointAddress } from '../config/address.ts'
 import type { PoolConfig } from '../config/config.ts'
-import { type ProxyError, refusals } from '../errors.ts'
+import { ProxyError, refusals } from '../errors.ts'
+import { type Expirable, Timer } from '../timers/wheel.ts'
 import type { Connection, Lessee } from './connection.ts'
 import type { Endpoint } from './endpoint.ts'
 
@@ -19,7 +20,7 @@ export interface Connector {
  * progress belongs to the pool, not to the exchange that asked first: whichever connection stands first goes to
  * whoever has waited longest.
  */
-export class Pool {
+export class Pool implements Expirable {
   readonly endpoint: Endpoint
   readonly #connector: Connector
   /** In order of use. The newest is taken first: it is the likeliest to be alive, and the others can time out. */
@@ -28,7 +29,10 @@ export class Pool {
   #idle = 0
   #connecting = 0
   readonly #connections = new Set<Connection>()
-  readonly #lessees = new Set<Lessee>()
+  /** With the time when each began to wait. */
+  readonly #lessees = new Map<Lessee, number>()
+  /** For those for whom no connect could be begun; whoever connects keeps the time itself. */
+  #patience: Timer | undefined
 
   constructor(endpoint: Endpoint, connector: Connector) {
     this.endpoint = endpoint
@@ -50,6 +54,16 @@ export class Pool {
     return this.#connecting
   }
 
+  /** Who waits for a connection. */
+  get lessees(): number {
+    return this.#lessees.size
+  }
+
+  /** More wait than connections are being made for. */
+  get starving(): boolean {
+    return this.#lessees.size > this.#connecting
+  }
+
   /** All connections, those being made included. */
   get size(): number {
     return this.#connections.size
@@ -65,20 +79,47 @@ export class Pool {
     }
     // When the newest is too old all are; the timers that close them are only that exact.
     while (this.closeOldestIdle());
-    this.#lessees.add(lessee)
+    this.#lessees.set(lessee, now)
     this.connectAsNeeded()
     // Picked in a thread that knew an address, and this one knows none.
-    if (this.endpoint.addresses.length === 0 && this.#lessees.delete(lessee)) lessee.connectFailed(refusals.noEndpoint)
+    if (this.endpoint.addresses.length === 0 && this.#serve(lessee)) lessee.connectFailed(refusals.noEndpoint)
   }
 
   /** Whoever waits for a connection wants it no more. A connect in progress goes on, for the next one. */
   forget(lessee: Lessee): void {
-    this.#lessees.delete(lessee)
+    this.#serve(lessee)
   }
 
   /** Begins as many connects as there are lessees without one, within the endpoint's bound. */
   connectAsNeeded(): void {
-    while (this.#lessees.size > this.#connecting && this.endpoint.takeConnection()) this.#connect(0)
+    while (this.starving && this.endpoint.takeConnection()) this.#connect(0)
+    this.#endpointServed()
+    if (this.starving) this.#waitForRoom()
+  }
+
+  /** Nobody has made room for so long as a connect may take: those who wait longest hear of it. */
+  expired(): void {
+    const { connectMs } = this.endpoint.upstream.config.timeouts
+    const { runtime } = this.endpoint.upstream
+    const late: Lessee[] = []
+    for (const [lessee, since] of this.#lessees) {
+      if (this.#lessees.size - late.length <= this.#connecting || runtime.clock() - since < connectMs) break
+      late.push(lessee)
+    }
+    for (const lessee of late) this.#serve(lessee)
+    if (this.starving) this.#waitForRoom()
+    const why = `no connection could be begun within ${connectMs} ms: as many stand as \`maxConnections\` allows`
+    for (const lessee of late) {
+      try {
+        lessee.connectFailed(new ProxyError('connectTimeout', why))
+      } catch (fault) {
+        runtime.faulted(fault)
+      }
+    }
+  }
+
+  fault(fault: unknown): void {
+    this.endpoint.upstream.runtime.faulted(fault)
   }
 
   /** The connection stands. */
@@ -95,15 +136,15 @@ export class Pool {
     connection.state = 'closed'
     this.#connections.delete(connection)
     const next = connection.attempt + 1
-    if (elsewhere && next < this.endpoint.addresses.length && this.#lessees.size > this.#connecting) {
+    if (elsewhere && next < this.endpoint.addresses.length && this.starving) {
       this.#connect(next)
       return
     }
     this.endpoint.failed(error)
     // While as many connects are under way as there are lessees, nobody needs to hear of this failure. Whoever does is
     // taken out first: the room that came free would else be used to connect for it again, for ever.
-    const [oldest] = this.#lessees.size > this.#connecting ? this.#lessees : []
-    if (oldest !== undefined) this.#lessees.delete(oldest)
+    const [oldest] = this.starving ? this.#lessees.keys() : []
+    if (oldest !== undefined) this.#serve(oldest)
     this.endpoint.dropConnection()
     oldest?.connectFailed(error)
   }
@@ -176,8 +217,8 @@ export class Pool {
 
   #offer(connection: Connection): void {
     if (this.#lessees.size > 0) {
-      const [lessee] = this.#lessees
-      this.#lessees.delete(lessee!)
+      const [lessee] = this.#lessees.keys()
+      this.#serve(lessee!)
       this.#lend(connection, lessee!)
     } else if (connection.state === 'idle') {
       this.#linkIdle(connection)
@@ -185,6 +226,29 @@ export class Pool {
       if (this.#idle > this.options.maxIdle || this.endpoint.retired) this.closeOldestIdle()
       else this.endpoint.idled(this)
     }
+  }
+
+  /** It waits no more; false when it has not waited. */
+  #serve(lessee: Lessee): boolean {
+    if (!this.#lessees.delete(lessee)) return false
+    this.#endpointServed()
+    return true
+  }
+
+  #endpointServed(): void {
+    if (this.starving) return
+    this.#patience?.disarm()
+    this.endpoint.lesseeServed()
+  }
+
+  #waitForRoom(): void {
+    const { runtime, config } = this.endpoint.upstream
+    const { connectMs } = config.timeouts
+    this.#patience ??= new Timer(this, runtime.wheelFor(connectMs))
+    if (this.#patience.armed) return
+    const [since] = this.#lessees.values()
+    const now = runtime.clock()
+    this.#patience.arm(Math.max(0, since! + connectMs - now), now)
   }
 
   #linkIdle(connection: Connection): void {

@@ -233,6 +233,47 @@ describe('Pool', () => {
     expect(said).to.deep.equal(['a connected', 'b connected', 'c connected'])
   })
 
+  it('lets nobody wait at the bound for longer than a connect may take', () => {
+    open({ maxConnections: 1 })
+    lease('a')
+    connector.last.open()
+    engine.pass(1_000)
+    lease('b')
+    engine.pass(1_000)
+    lease('c')
+    engine.pass(3_990)
+    expect(said).to.deep.equal(['a connected'])
+    engine.pass(1_000)
+    expect(said).to.deep.equal(['a connected', 'b connectTimeout'])
+    engine.pass(2_000)
+    expect(said).to.deep.equal(['a connected', 'b connectTimeout', 'c connectTimeout'])
+    expect(engine.runtime.fine.count + engine.runtime.coarse.count).to.equal(0)
+  })
+
+  it('keeps no time for those for whom connects are under way, or who have left', () => {
+    open({ maxConnections: 2 })
+    lease('a')
+    lease('b')
+    const timers = () => engine.runtime.fine.count + engine.runtime.coarse.count
+    expect(timers()).to.equal(0)
+    const third = lease('c')
+    expect(timers()).to.equal(1)
+    pool.forget(third)
+    expect(timers()).to.equal(0)
+  })
+
+  it('closes no connection for somebody who waits no more', () => {
+    open({ maxConnections: 1 })
+    const first = lease('first')
+    connector.last.open()
+    const gone = lease('gone')
+    expect(endpoint().cells.starved.total).to.equal(1)
+    pool.forget(gone)
+    expect(endpoint().cells.starved.total).to.equal(0)
+    first.giveBack()
+    expect([connector.last.closeCalls, pool.idle]).to.deep.equal([0, 1])
+  })
+
   it('passes the failure of the one connect at the bound to one lessee, and connects for the next', () => {
     open({ maxConnections: 1 })
     lease('a')
