@@ -105,8 +105,8 @@ export const sharedMutations: readonly Mutation[] = [
   {
     name: 'a slot is given back twice',
     file: 'gate/shared-gate.ts',
-    find: 'if (granted || state === slotState.left) this.#store.slots.giveBack(slot)',
-    replace: 'this.#store.slots.giveBack(slot)',
+    find: 'this.#store.slots.giveBack(slot)\n        this.#tell(slot, room)',
+    replace: 'for (const one of [slot, slot]) this.#store.slots.giveBack(one)\n        this.#tell(slot, room)',
   },
   {
     name: 'the room of a grant is not said',
