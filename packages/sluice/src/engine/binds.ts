@@ -1,4 +1,5 @@
-import { createServer } from 'node:net'
+import net from 'node:net'
+import { getSystemErrorMessage, getSystemErrorName } from 'node:util'
 import type { BindAddress, Config, ListenerConfig } from '@sluice/core'
 import { bindError } from './bind-error.ts'
 
@@ -28,20 +29,52 @@ function keyOf(listener: string, place: number, bind: BindAddress): string {
 
 /**
  * Binds an address for a moment, without sharing it: only so a port in use is seen that other processes share, and any
- * port (0) becomes one that several threads can bind. Rejects with a `StartError`.
+ * port (0) becomes one that several threads can bind. Nobody who connects meanwhile is accepted. Rejects with a
+ * `StartError`.
  */
 export async function tryBind({ listener, bind }: ConfiguredBind): Promise<BindAddress> {
   if ('path' in bind) return bind
-  const server = createServer()
   try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(bind.host === '' ? { port: bind.port } : bind, resolve)
-    })
+    return { host: bind.host, port: bindOnly === undefined ? await listenFor(bind) : await bindFor(bind, bindOnly) }
   } catch (error) {
     throw bindError(listener, bind, error)
   }
+}
+
+/** A socket that is bound and not listened on yet, or the number of an error. */
+type BindOnly = (host: string | null, port: number, family: 4 | 6, fd: undefined, flags: number) => BoundHandle | number
+
+interface BoundHandle {
+  getsockname(out: { port?: number }): number
+  close(closed: () => void): void
+}
+
+/** Not public; Node's own cluster binds by it. Without it the port is listened on for that moment. */
+const bindOnly = (net as { _createServerHandle?: BindOnly })._createServerHandle
+
+async function bindFor({ host, port }: { host: string; port: number }, bind: BindOnly): Promise<number> {
+  // The empty host is every address of both families.
+  const handle = bind(host === '' ? null : host, port, net.isIPv6(host) ? 6 : 4, undefined, 0)
+  if (typeof handle === 'number') throw failure(handle)
+  const name: { port?: number } = {}
+  // A port in use is told here, not before.
+  const failed = handle.getsockname(name)
+  await new Promise<void>((resolve) => handle.close(resolve))
+  if (failed !== 0) throw failure(failed)
+  return name.port ?? port
+}
+
+function failure(errno: number): Error {
+  return Object.assign(new Error(getSystemErrorMessage(errno)), { code: getSystemErrorName(errno) })
+}
+
+async function listenFor({ host, port }: { host: string; port: number }): Promise<number> {
+  const server = net.createServer()
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(host === '' ? { port } : { host, port }, resolve)
+  })
   const address = server.address()
   await new Promise<void>((resolve) => server.close(() => resolve()))
-  return { host: bind.host, port: address !== null && typeof address === 'object' ? address.port : bind.port }
+  return address !== null && typeof address === 'object' ? address.port : port
 }
