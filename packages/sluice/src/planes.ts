@@ -40,6 +40,8 @@ export interface Planes {
   bindsOf(plane: DataPlane, binds: ReadonlyMap<string, BindAddress>): ReadonlyMap<string, BindAddress>
   /** Whether that error says no more than that a plane has died. */
   hasDied(error: unknown): boolean
+  /** One that dies from here on has no successor. */
+  stopReplacing(): void
   end(withinMs: number): Promise<void>
 }
 
@@ -121,6 +123,8 @@ class OwnPlane implements Planes {
     return false
   }
 
+  stopReplacing(): void {}
+
   async end(): Promise<void> {
     this.#delay?.stop()
     await this.engine.end()
@@ -189,6 +193,10 @@ class ThreadPlanes implements Planes {
 
   hasDied(error: unknown): boolean {
     return error instanceof ThreadDied
+  }
+
+  stopReplacing(): void {
+    this.#threads.stopReplacing()
   }
 
   async end(withinMs: number): Promise<void> {

@@ -306,6 +306,7 @@ export class Proxy {
   async #drain(): Promise<void> {
     if (this.#state !== 'listening') return this.close()
     this.#state = 'draining'
+    this.#planes.stopReplacing()
     const { drainDelayMs, drainTimeoutMs } = this.#rollout.config
     const log = new DrainLog(this.#log, () => this.stats())
     log.begin(this.#rollout.config)

@@ -102,6 +102,8 @@ export class Rollout {
     const [died] = ends.filter((end) => end.status === 'rejected')
     // What dies at the start would die again; later it is replaced by one that is up to date.
     if (died !== undefined && number === 1) throw new StartError(String((died.reason as Error).message), 1)
+    // Nobody has looked whether it can be brought to life.
+    if (ends.every((end) => end.status === 'rejected')) throw new StartError(nobodyLives, 1)
     // From here on it holds: each thread looks at the number before it begins a unit. What was set meanwhile stays.
     this.generation = number
     this.leaving = leavingBy(this.config, config, this.leaving, control)
@@ -185,6 +187,8 @@ export class Rollout {
     return live
   }
 }
+
+const nobodyLives = 'No data-plane thread lives at this moment that could take the configuration: try again in a while.'
 
 function samePort(a: BindAddress, b: BindAddress): boolean {
   return 'port' in a && 'port' in b && a.port === b.port

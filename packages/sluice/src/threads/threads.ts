@@ -73,6 +73,9 @@ export class Threads {
   readonly #silent = new Set<number>()
   #deaths: number[] = []
   #watch: NodeJS.Timeout | undefined
+  /** Replacements that could not be brought up, and why not. */
+  readonly #unfit = new Map<Thread, string>()
+  #replacing = true
   #ending = false
 
   constructor(parts: ThreadsParts) {
@@ -126,18 +129,23 @@ export class Threads {
     this.#watch.unref()
   }
 
+  /** Who dies from here on has no successor, and who was to be one ends: what is left to do, the living do. */
+  stopReplacing(): void {
+    this.#replacing = false
+    for (const timer of this.#timers) clearTimeout(timer)
+    for (const thread of this.#running) if (this.#living.get(thread.number) !== thread) void thread.kill()
+  }
+
   /** Ends all of them, those that do not end by themselves by force. */
   async end(withinMs: number): Promise<void> {
     this.#ending = true
+    this.stopReplacing()
     clearInterval(this.#watch)
-    for (const timer of this.#timers) clearTimeout(timer)
     await Promise.all([...this.#running].map((thread) => this.#end(thread, withinMs)))
     this.control.close()
   }
 
   async #end(thread: Thread, withinMs: number): Promise<void> {
-    // One that has not taken its place serves nobody.
-    if (this.#living.get(thread.number) !== thread) await thread.kill()
     // What it does after it has answered may keep it alive still.
     const timer = setTimeout(() => void thread.kill(), withinMs)
     // A thread that dies meanwhile has ended, too.
@@ -190,18 +198,24 @@ export class Threads {
     if (ring !== undefined) this.#parts.collector?.retire(ring)
     await this.control.recover(number)
     new ClientTable(this.#clients, number).forget(number)
-    if (this.#ending) return
+    if (!this.#replacing) return
     const now = performance.now()
-    this.#deaths = [...this.#deaths.filter((at) => now - at < deathsWithinMs), now]
+    const unfit = this.#unfit.get(thread)
+    this.#unfit.delete(thread)
+    // That a replacement cannot be brought up is no death of its own, as long as others serve.
+    if (unfit === undefined || this.#living.size === 0) {
+      this.#deaths = [...this.#deaths.filter((at) => now - at < deathsWithinMs), now]
+    }
     const { firstMs, maxMs, maxDeaths } = this.#parts.deaths ?? deathBounds
+    const cause = unfit ?? why
     if (this.#deaths.length >= maxDeaths) {
-      this.#parts.observer.hopeless(`${maxDeaths} data-plane threads have died within a minute, the last one: ${why}`)
+      this.#parts.observer.hopeless(`${maxDeaths} data-plane threads have died within a minute, the last one: ${cause}`)
       return
     }
     const goodLife = now - this.#bornAt.get(number)! >= goodLifeMs
     const afterMs = goodLife ? firstMs : (this.#backOffMs.get(number) ?? firstMs)
     this.#backOffMs.set(number, Math.min(afterMs * 2, maxMs))
-    this.#parts.observer.died(number, why, afterMs)
+    this.#parts.observer.died(number, cause, afterMs)
     const timer = setTimeout(() => {
       this.#timers.delete(timer)
       void this.#replace(number)
@@ -213,13 +227,15 @@ export class Threads {
     const thread = this.#make(number)
     try {
       await this.#parts.observer.bringUp(thread)
-      // It was meant to end with the others.
-      if (this.#ending) return await thread.kill()
+      // It was killed in the moment in which it was ready.
+      if (!this.#replacing) return
       this.#restarts.set(number, (this.#restarts.get(number) ?? 0) + 1)
       this.#living.set(number, thread)
       this.#parts.observer.replaced(number)
     } catch (error) {
-      if (!(error instanceof ThreadDied || this.#ending)) this.#parts.observer.fault(error as Error)
+      if (error instanceof ThreadDied || !this.#replacing) return
+      this.#unfit.set(thread, (error as Error).message)
+      this.#parts.observer.fault(error as Error)
       await thread.kill()
     }
   }
