@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { type BindAddress, CapacityError, type Config, type EndpointConfig } from '@sluice/core'
 import { gatesOf, type LimitsPatch, withEndpoints, withLimits } from './config-changes.ts'
 import { allBinds, type ConfiguredBind, tryBind } from './engine/binds.ts'
@@ -86,70 +87,84 @@ export class Rollout {
     this.#goOn()
     control.sweep(this.#live)
     makeRoom(() => control.prepare(config))
-    const binds = await this.#findBinds(config)
+    const late = new Set<string>()
+    const binds = await this.#findBinds(config, late)
     this.#goOn()
     const number = this.generation + 1
     const planes = this.#planes.all
-    const ends = await Promise.allSettled(
-      planes.map((plane) => within(answerMs, plane.prepare(this.#next(number, config, binds, plane)))),
-    )
-    this.#goOn()
-    const refused = ends.find((end) => end.status === 'rejected' && !this.#planes.hasDied(end.reason))
-    if (refused !== undefined) {
-      await this.each((plane) => plane.discard())
-      throw (refused as PromiseRejectedResult).reason
-    }
-    const [died] = ends.filter((end) => end.status === 'rejected')
-    // What dies at the start would die again; later it is replaced by one that is up to date.
-    if (died !== undefined && number === 1) throw new StartError(String((died.reason as Error).message), 1)
-    // Nobody has looked whether it can be brought to life.
-    if (ends.every((end) => end.status === 'rejected')) throw new StartError(nobodyLives, 1)
+    await this.#ready(planes, number, (plane) => plane.prepare(this.#next(number, config, binds, plane, late)))
+    const bound = await this.#ready(planes, number, (plane) => plane.bind())
     // From here on it holds: each thread looks at the number before it begins a unit. What was set meanwhile stays.
     this.generation = number
     this.leaving = leavingBy(this.config, config, this.leaving, control)
     this.config = withLimits(config, this.#patches)
     control.publish(this.config, number)
+    for (const key of this.bound.keys()) if (!binds.has(key)) this.bound.delete(key)
+    this.#nowBound(bound)
     await this.each((plane) => plane.adopt())
     this.#goOn()
-    for (const key of this.bound.keys()) if (!binds.has(key)) this.bound.delete(key)
-    await this.#bind()
+    if (late.size > 0) await this.#bindLate()
   }
 
-  #next(number: number, config: Config, binds: ReadonlyMap<string, BindAddress>, plane: DataPlane): NextConfig {
-    return { number, config, binds: this.#planes.bindsOf(plane, binds) }
+  /** A step that all planes must have done, or nothing changes. What those answer that live. */
+  async #ready<T>(planes: readonly DataPlane[], number: number, step: (plane: DataPlane) => Promise<T>): Promise<T[]> {
+    const ends = await Promise.allSettled(planes.map((plane) => within(answerMs, step(plane))))
+    this.#goOn()
+    const refused = ends.filter((end) => end.status === 'rejected').map((end) => end.reason as Error)
+    const failed = refused.find((reason) => !this.#planes.hasDied(reason))
+    // What dies at the start would die again; later it is replaced by one that is up to date.
+    const enough = number === 1 ? refused.length === 0 : refused.length < planes.length
+    if (failed === undefined && enough && planes.length > 0) return answersOf(ends)
+    await this.each((plane) => plane.discard())
+    if (failed !== undefined) throw failed
+    // Nobody has looked whether it can be brought to life.
+    throw new StartError(number === 1 ? (refused[0]?.message ?? nobodyLives) : nobodyLives, 1)
   }
 
-  /** Where each address is to be bound. One that is new is tried first, so that a reload that cannot bind changes nothing. */
-  async #findBinds(config: Config): Promise<Map<string, BindAddress>> {
+  #next(
+    number: number,
+    config: Config,
+    binds: ReadonlyMap<string, BindAddress>,
+    plane: DataPlane,
+    late: ReadonlySet<string> = new Set(),
+  ): NextConfig {
+    return { number, config, binds: this.#planes.bindsOf(plane, binds), late }
+  }
+
+  /** Where each address is to be bound. One that is new is tried first, so that all threads are told its port. */
+  async #findBinds(config: Config, late: Set<string>): Promise<Map<string, BindAddress>> {
     const binds = new Map<string, BindAddress>()
     for (const bind of allBinds(config)) {
       const known = this.bound.get(bind.key)
       // A plane alone says best itself why it cannot bind; several must be told the port first.
       const untried = known !== undefined || (this.generation === 0 && !this.#planes.sharePorts)
-      binds.set(bind.key, untried ? (known ?? bind.bind) : await this.#try(bind, config))
+      binds.set(bind.key, untried ? (known ?? bind.bind) : await this.#try(bind, config, late))
     }
     return binds
   }
 
-  async #try(bind: ConfiguredBind, config: Config): Promise<BindAddress> {
+  async #try(bind: ConfiguredBind, config: Config, late: Set<string>): Promise<BindAddress> {
     try {
       return await tryBind(bind)
     } catch (error) {
       // In the way may be an address of our own that is given up by this very configuration.
       const kept = new Set(allBinds(config).map(({ key }) => key))
-      const own = [...this.bound].some(([key, bound]) => !kept.has(key) && samePort(bound, bind.bind))
-      if (own) return bind.bind
-      throw error
+      const own = [...this.bound].some(([key, bound]) => !kept.has(key) && inTheWay(bound, bind.bind))
+      if (!own) throw error
+      late.add(bind.key)
+      return bind.bind
     }
   }
 
-  async #bind(): Promise<void> {
-    const bound = await Promise.allSettled(this.#planes.all.map((plane) => within(answerMs, plane.bind())))
-    for (const end of bound) {
-      if (end.status === 'fulfilled') {
-        for (const [key, address] of end.value) this.bound.set(key, address)
-      } else if (!this.#isAbsent(end.reason)) throw end.reason
-    }
+  async #bindLate(): Promise<void> {
+    const ends = await Promise.allSettled(this.#planes.all.map((plane) => within(answerMs, plane.bind())))
+    this.#nowBound(answersOf(ends))
+    const failed = ends.find((end) => end.status === 'rejected' && !this.#isAbsent(end.reason))
+    if (failed !== undefined) throw (failed as PromiseRejectedResult).reason
+  }
+
+  #nowBound(bound: readonly ReadonlyMap<string, BindAddress>[]): void {
+    for (const [key, address] of bound.flatMap((one) => [...one])) this.bound.set(key, address)
   }
 
   /**
@@ -171,8 +186,9 @@ export class Rollout {
     this.#goOn()
     await plane.prepare(this.#next(this.generation, this.config, this.bound, plane))
     this.#goOn()
-    await plane.adopt()
     await plane.bind()
+    this.#goOn()
+    await plane.adopt()
   }
 
   /** Numbers of the configurations that may be in use: those that planes tell of, and what a late one has yet to adopt. */
@@ -190,8 +206,15 @@ export class Rollout {
 
 const nobodyLives = 'No data-plane thread lives at this moment that could take the configuration: try again in a while.'
 
-function samePort(a: BindAddress, b: BindAddress): boolean {
-  return 'port' in a && 'port' in b && a.port === b.port
+/** Whether one of them may keep the other from being bound. A name may stand for any address. */
+function inTheWay(a: BindAddress, b: BindAddress): boolean {
+  if (!('port' in a && 'port' in b) || a.port !== b.port) return false
+  const any = [a, b].some(({ host }) => isIP(host) === 0 || host === '0.0.0.0' || host === '::')
+  return any || a.host === b.host
+}
+
+function answersOf<T>(ends: readonly PromiseSettledResult<T>[]): T[] {
+  return ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []))
 }
 
 /** That the shared state is too small for a configuration is no bug, but a mistake in the configuration. */

@@ -255,6 +255,41 @@ for (const threads of [0, 2]) {
       await stage.close()
     })
 
+    it('change nothing when an address turns out not to be bindable in the last moment', async () => {
+      const [stays, comes] = [await freePort(), await freePort()]
+      const stage = await Stage.start({ threads, ...answering(1, { stays }) })
+      const bad = answering(2, { stays, comes })
+      bad.listeners.sock = { ...bad.listeners.comes, bind: 'unix:/nonexistent/directory/x.sock' }
+      expect(await failure(stage.proxy.reload(input(bad)))).to.match(/listeners\.sock\.bind/)
+      expect(stage.stats.generation).to.equal(1)
+      expect(stage.stats.listeners.map(({ name }) => name)).to.deep.equal(['stays'])
+      expect(await bodyFrom(stays)).to.equal('stays 1')
+      await eventually(() => refused(comes))
+      await stage.proxy.reload(input(answering(3, { stays, comes })))
+      expect(await bodyFrom(stays)).to.equal('stays 3')
+      expect(await bodyFrom(comes)).to.equal('comes 3')
+      await stage.close()
+    })
+
+    it('narrow an address of all hosts down to one of them, and back', async () => {
+      const port = await freePort()
+      const bound = (turn: number, host: string) => {
+        const config = answering(turn, { only: port })
+        return { listeners: { only: { ...config.listeners.only, bind: `${host}:${port}` } } }
+      }
+      const stage = await Stage.start({ threads, ...bound(1, '0.0.0.0') })
+      expect(await bodyFrom(port)).to.equal('only 1')
+      for (const [turn, host] of [
+        [2, '127.0.0.1'],
+        [3, '0.0.0.0'],
+      ] as const) {
+        await stage.proxy.reload(input(bound(turn, host)))
+        expect(await bodyFrom(port)).to.equal(`only ${turn}`)
+        expect(stage.proxy.addresses['only']).to.deep.equal({ host, port })
+      }
+      await stage.close()
+    })
+
     it('keep a generation as long as a unit goes by it', async () => {
       const upstream = await RawServer.start()
       const config = {

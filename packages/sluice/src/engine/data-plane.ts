@@ -7,6 +7,8 @@ export interface NextConfig {
   readonly config: Config
   /** Where each configured address is to be bound, by its key; absent: here not. */
   readonly binds: ReadonlyMap<string, BindAddress>
+  /** Keys of those that can only be bound once the configuration holds: an address that it gives up is in their way. */
+  readonly late: ReadonlySet<string>
 }
 
 /** What of an upstream's endpoint only the thread knows that works with it. Plain data. */
@@ -26,8 +28,8 @@ export interface PlaneFacts {
 /**
  * What accepts connections and passes bytes on, in one thread: in the calling one, or behind messages in another.
  *
- * A new configuration comes in steps, each of which all planes have ended before the next begins: `prepare`, then either
- * `adopt` and `bind`, or `discard`.
+ * A new configuration comes in steps, each of which all planes have ended before the next begins: `prepare`, `bind`, then
+ * either `adopt`, and `bind` once more where something is bound late, or `discard`.
  */
 export interface DataPlane {
   /** Makes everything that the configuration needs, and changes nothing. Rejects with a `StartError`. */
@@ -36,7 +38,10 @@ export interface DataPlane {
   adopt(): Promise<void>
   /** What was prepared will never hold. */
   discard(): Promise<void>
-  /** Binds what is not bound yet; tells what was bound, by its key. Rejects with a `StartError`. */
+  /**
+   * Binds what is not bound yet: for what was prepared all but what is late, and nobody is served there before it holds;
+   * else for what holds. Tells what was bound, by its key. Rejects with a `StartError`.
+   */
   bind(): Promise<ReadonlyMap<string, BindAddress>>
   /** Accepts nobody any more; resolves when who was connected has been accepted. */
   stopAccepting(): Promise<void>

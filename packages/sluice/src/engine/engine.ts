@@ -56,6 +56,9 @@ interface Prepared {
   readonly next: NextConfig
   readonly generation: Generation
   readonly listeners: readonly PreparedListener[]
+  /** Bound or being bound for it, by key, until it has them. */
+  readonly acceptors: Map<string, Acceptor>
+  readonly bound: Map<string, BindAddress>
 }
 
 type PreparedListener = { readonly config: ListenerConfig } & (
@@ -124,7 +127,7 @@ export class Engine implements DataPlane {
       const listeners = next.config.listeners.map((config) => this.#prepareListener(config, generation))
       await generation.ready()
       if (attempt !== this.#attempts || this.#ended) throw noLongerWanted()
-      this.#prepared = { next, generation, listeners }
+      this.#prepared = { next, generation, listeners, acceptors: new Map(), bound: new Map() }
     } catch (error) {
       generation.discard()
       throw error
@@ -141,37 +144,69 @@ export class Engine implements DataPlane {
 
   #discard(): void {
     this.#attempts++
-    this.#prepared?.generation.discard()
+    const prepared = this.#prepared
+    if (prepared === undefined) return
     this.#prepared = undefined
+    prepared.generation.discard()
+    for (const acceptor of prepared.acceptors.values()) acceptor.destroy()
   }
 
   async bind(): Promise<ReadonlyMap<string, BindAddress>> {
+    const prepared = this.#prepared
+    if (prepared !== undefined) {
+      const { late } = prepared.next
+      return await this.#bindAll(prepared, (key) => !late.has(key))
+    }
     // One of them may be in the way of a new one, such as that of all hosts.
     await Promise.all(this.#closing)
-    const { config, binds } = this.#current!.next
-    for (const listener of config.listeners) {
-      for (const { key } of bindsOf(listener)) {
-        const address = binds.get(key)
-        if (this.#ended) throw noLongerWanted()
-        if (address !== undefined && !this.#bound.has(key)) await this.#bindOne(listener, key, address)
-      }
-    }
-    return this.#bound
+    const current = this.#current!
+    const bound = await this.#bindAll(current, () => true)
+    this.#takeBound(current)
+    this.#retarget(current.next.config)
+    return bound
   }
 
-  async #bindOne({ name, backlog }: ListenerConfig, key: string, address: BindAddress): Promise<void> {
-    const acceptor = new Acceptor(this.#listeners.get(name)!.target(address))
-    this.#acceptors.set(key, acceptor)
+  async #bindAll(of: Prepared, now: (key: string) => boolean): Promise<ReadonlyMap<string, BindAddress>> {
+    const { config, binds } = of.next
+    try {
+      for (const listener of config.listeners) {
+        for (const { key } of bindsOf(listener)) {
+          const address = binds.get(key)
+          if (address === undefined || this.#bound.has(key) || !now(key)) continue
+          await this.#bindOne(of, listener, key, address)
+        }
+      }
+    } catch (error) {
+      for (const acceptor of of.acceptors.values()) acceptor.destroy()
+      of.acceptors.clear()
+      of.bound.clear()
+      throw error
+    }
+    return new Map(of.bound)
+  }
+
+  async #bindOne(of: Prepared, { name, backlog }: ListenerConfig, key: string, address: BindAddress): Promise<void> {
+    const acceptor = new Acceptor()
+    of.acceptors.set(key, acceptor)
+    const wanted = () => !this.#ended && (of === this.#prepared || of === this.#current)
     try {
       await removeStaleSocket(address)
-      if (this.#ended) throw noLongerWanted()
+      if (!wanted()) throw noLongerWanted()
       const reusePort = this.#parts.reusePort && !('path' in address)
-      this.#bound.set(key, await acceptor.listen(address, { backlog, reusePort, maxDescriptor: this.#maxDescriptor }))
+      of.bound.set(key, await acceptor.listen(address, { backlog, reusePort, maxDescriptor: this.#maxDescriptor }))
     } catch (error) {
-      this.#acceptors.delete(key)
-      if (this.#ended) throw noLongerWanted()
-      throw bindError(name, address, error)
+      throw wanted() ? bindError(name, address, error) : noLongerWanted()
     }
+    if (!wanted()) throw noLongerWanted()
+  }
+
+  #takeBound({ acceptors, bound }: Prepared): void {
+    for (const [key, address] of bound) {
+      this.#acceptors.set(key, acceptors.get(key)!)
+      this.#bound.set(key, address)
+      acceptors.delete(key)
+    }
+    bound.clear()
   }
 
   async stopAccepting(): Promise<void> {
@@ -188,6 +223,7 @@ export class Engine implements DataPlane {
 
   async cut(): Promise<void> {
     this.#ended = true
+    this.#discard()
     for (const acceptor of [...this.#acceptors.values(), ...this.#givenUp]) acceptor.destroy()
     for (const listener of [...this.#listeners.values(), ...this.#leaving.keys()]) listener.close()
   }
@@ -232,6 +268,7 @@ export class Engine implements DataPlane {
       this.#configure(listener, previous)
       gone.delete(listener.config.name)
     }
+    this.#takeBound(prepared)
     this.#retarget(prepared.next.config)
     for (const name of gone) this.#dismiss(name, previous!)
   }

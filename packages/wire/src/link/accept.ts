@@ -58,6 +58,9 @@ const lastHandshakeMs = 2_000
 /** How long a closing socket that is never found without a new connection is tried to be, in milliseconds. */
 const maxEmptyingMs = 1_000
 
+/** Connections that wait until a target is there: it comes as soon as all threads have bound, or never. */
+const maxHeld = 1_024
+
 /** Until the protocol has given its handler; nothing is read before. */
 const nobody: LinkHandler = {
   onBytes() {},
@@ -75,8 +78,9 @@ const nobody: LinkHandler = {
  * under way then ends with the certificate it began with, and its link belongs to the new target.
  */
 export class Acceptor {
-  /** Without one, connections are closed as they come. */
-  target: AcceptTarget | undefined
+  #target: AcceptTarget | undefined
+  /** Accepted before there was a target. Nothing of them is read. */
+  #held: Socket[] = []
   readonly #server: Server
   /** With what ends each of them when it takes too long. */
   readonly #handshaking = new Map<TLSSocket, NodeJS.Timeout>()
@@ -87,10 +91,23 @@ export class Acceptor {
   #closed = false
 
   constructor(target?: AcceptTarget) {
-    this.target = target
+    this.#target = target
     this.#server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (socket) =>
       this.#accepted(socket),
     )
+  }
+
+  /** Connections that come before there is one wait for it, a bounded number; when there never is, they are reset. */
+  get target(): AcceptTarget | undefined {
+    return this.#target
+  }
+
+  set target(target: AcceptTarget | undefined) {
+    this.#target = target
+    if (target === undefined) return
+    const held = this.#held
+    this.#held = []
+    for (const socket of held) this.#begin(socket, target)
   }
 
   /** Binds; rejects with Node's error when the address is taken or not ours, and when it is closed meanwhile. */
@@ -150,6 +167,8 @@ export class Acceptor {
     if (this.#closed) return
     this.#closed = true
     this.#server.close()
+    for (const socket of this.#held) turnAway(socket)
+    this.#held = []
   }
 
   /**
@@ -181,11 +200,12 @@ export class Acceptor {
 
   #accepted(accepted: Socket): void {
     this.#acceptedCount++
-    const { target } = this
-    if (target === undefined) {
-      accepted.destroy()
-      return
-    }
+    if (this.#target !== undefined) this.#begin(accepted, this.#target)
+    else if (this.#closed || this.#held.length >= maxHeld) turnAway(accepted)
+    else this.#held.push(accepted)
+  }
+
+  #begin(accepted: Socket, target: AcceptTarget): void {
     if (descriptorOf(accepted) >= this.#maxDescriptor) {
       turnAway(accepted)
       target.refused(new Error('no descriptor is left for a client'))

@@ -67,11 +67,24 @@ describe('an acceptor', () => {
     for (const link of [...first.links, ...second.links]) link.destroy()
   })
 
-  it('closes connections while it has no target', async () => {
+  it('holds connections until it has a target', async () => {
     const acceptor = new Acceptor()
     const client = await RawClient.connect({ port: await portOf(acceptor) })
-    await client.ended
+    await client.write('?')
+    const target = new Greeting('hello')
+    acceptor.target = target
+    await client.readUntil('hello')
     acceptor.destroy()
+    await client.close()
+    for (const link of target.links) link.destroy()
+  })
+
+  it('resets connections when it never gets a target', async () => {
+    const acceptor = new Acceptor()
+    const client = await RawClient.connect({ port: await portOf(acceptor) })
+    await new Promise((resolve) => setImmediate(resolve))
+    acceptor.destroy()
+    expect(await client.ended).to.equal('rst')
   })
 
   for (const how of ['close', 'destroy'] as const) {
