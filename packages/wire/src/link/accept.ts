@@ -26,7 +26,7 @@ export interface AcceptTarget {
   readonly tls: AcceptTls | undefined
   /** Whether a connection may come in: gives it a ticket, or a number below zero to one that is to be closed. */
   admit(peer: Peer): number
-  /** Makes the handler of an admitted link, whose ticket is the target's from now on. Under TLS the handshake is done. */
+  /** Makes the handler of an admitted link, whose ticket is the target's once the link has it. Under TLS the handshake is done. */
   accept(link: Link, ticket: number): LinkHandler
   /** An admitted connection is gone before it was a link. */
   leave(ticket: number): void
@@ -232,6 +232,8 @@ export class Acceptor {
     try {
       link.handler = target.accept(link, ticket)
     } catch (fault) {
+      // Whose handler the link has knows of its end, and leaves by itself.
+      if (link.handler === nobody) target.leave(ticket)
       link.destroy()
       target.refused(fault)
     }
@@ -265,7 +267,10 @@ export class Acceptor {
       socket.off('end', left)
       const next = this.target!
       handedOver = next === target
+      // Its own place is free for it, also where there are no others.
+      if (!handedOver) target.leave(ticket)
       const nextTicket = handedOver ? ticket : next.admit(raw)
+      handedOver = true
       if (nextTicket >= 0) this.#handOver(new Link(socket, nobody, { raw }), next, nextTicket)
       else turnAway(raw)
       ended()

@@ -129,6 +129,47 @@ describe('an acceptor', () => {
     for (const link of [...first.links, ...second.links]) link.destroy()
   })
 
+  it('counts a client once whose handshake ends at another target', async () => {
+    let [now, most] = [0, 0]
+    class Counting extends Greeting {
+      override admit(): number {
+        most = Math.max(most, ++now)
+        return 0
+      }
+
+      override leave(): void {
+        now--
+      }
+    }
+    const [first, second] = [new Counting('first', { secureContext }), new Counting('second', { secureContext })]
+    const acceptor = new Acceptor(first)
+    const port = await portOf(acceptor)
+    const raw = connect(port, '127.0.0.1')
+    await eventually(() => now === 1)
+    acceptor.target = second
+    const secure = connectTls({ socket: raw, ca: certificate.cert, servername: 'sluice.test' })
+    await new Promise((resolve) => secure.once('data', resolve))
+    expect([now, most]).to.deep.equal([1, 1])
+    acceptor.destroy()
+    secure.destroy()
+    for (const link of second.links) link.destroy()
+  })
+
+  it('leaves for a client whose handler cannot be made', async () => {
+    class Failing extends Greeting {
+      override accept(): LinkHandler {
+        throw new Error('not today')
+      }
+    }
+    const target = new Failing('hello')
+    const acceptor = new Acceptor(target)
+    const client = await RawClient.connect({ port: await portOf(acceptor) })
+    await client.ended
+    expect(target.left).to.equal(1)
+    acceptor.destroy()
+    await client.close()
+  })
+
   it('forgets a client that leaves during its handshake', async () => {
     const target = new Greeting('hello', { secureContext })
     const acceptor = new Acceptor(target)
