@@ -57,6 +57,7 @@ export class TcpListener implements Listener {
   }
 
   #accept(link: Link, ticket: number): LinkHandler {
+    this.runtime.catchUp()
     const exchange = new TcpExchange(this, link)
     this.#exchanges.set(exchange, ticket)
     link.handler = exchange
