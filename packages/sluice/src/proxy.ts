@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { availableParallelism } from 'node:os'
 import {
   type BindAddress,
   type Config,
@@ -27,6 +26,7 @@ import { type Planes, planesFor } from './planes.ts'
 import { openLogs, type ProxyOptions, type Reloaded } from './proxy-options.ts'
 import { makeRoom, Rollout } from './rollout.ts'
 import { StartError } from './start-error.ts'
+import { threadCount } from './threads/thread-count.ts'
 import { type ProxyState, type ProxyStats, readStats } from './stats.ts'
 
 /** How often a drain looks whether everything has ended, in milliseconds. */
@@ -385,17 +385,6 @@ export class Proxy {
 
 function closedWhileStarting(): StartError {
   return new StartError('The proxy was closed while it started.', 1)
-}
-
-/** Systems on which several sockets can share a port so that the kernel spreads connections over them. */
-const portSharing: readonly NodeJS.Platform[] = ['linux', 'freebsd', 'sunos', 'aix']
-
-function threadCount(asked: number | 'auto'): number {
-  const shares = portSharing.includes(process.platform)
-  if (asked === 'auto') return shares ? availableParallelism() : 1
-  if (asked <= 1 || shares) return asked
-  const why = `This system (${process.platform}) cannot share a port among threads: write \`threads: 1\` or \`auto\`.`
-  throw new StartError(why, 1, ['threads'])
 }
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
