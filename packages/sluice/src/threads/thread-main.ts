@@ -1,6 +1,14 @@
 // A data-plane thread: an engine that does what the main thread orders.
 import { parentPort, workerData } from 'node:worker_threads'
-import { ClientTable, EventLoopDelay, HeldBytes, MetricsBlock, SharedMemory, SharedStore } from '@sluice/core'
+import {
+  type BindAddress,
+  ClientTable,
+  EventLoopDelay,
+  HeldBytes,
+  MetricsBlock,
+  SharedMemory,
+  SharedStore,
+} from '@sluice/core'
 import { Engine } from '../engine/engine.ts'
 import type { ExchangeRecord } from '../engine/exchange-record.ts'
 import { LogRingWriter } from '../log/log-ring.ts'
@@ -56,21 +64,26 @@ class DataPlaneThread {
       if (prepare !== undefined) {
         this.#store.assign(prepare.records)
         await this.#engine.prepare(prepare.next)
-        tell({ kind: 'done', order })
+        this.#done(order)
       } else if (step === 'bind') {
-        tell({ kind: 'done', order, bound: await this.#engine.bind() })
+        this.#done(order, { bound: await this.#engine.bind() })
       } else if (step === 'end') {
         await this.#end()
-        tell({ kind: 'done', order })
+        this.#done(order)
         parentPort!.close()
       } else if (step !== 'prepare') {
         await this.#engine[step]()
-        tell({ kind: 'done', order })
+        this.#done(order)
       }
-      this.#beat()
     } catch (error) {
       tell({ kind: 'failed', order, error: postedError(error) })
     }
+  }
+
+  /** What has changed by the step is told first: whoever hears that it is done may go by it. */
+  #done(order: number, result: { bound?: ReadonlyMap<string, BindAddress> } = {}): void {
+    this.#beat()
+    tell({ kind: 'done', order, ...result })
   }
 
   async #end(): Promise<void> {
