@@ -5,7 +5,7 @@ import { Runtime } from '../../src/runtime.ts'
 import { Upstream } from '../../src/upstream/upstream.ts'
 
 describe('dispatcher of an upstream', function () {
-  const steps = scaled({ test: 100_000, ci: 1_000_000, soak: 10_000_000 })
+  const steps = scaled({ test: 50_000, ci: 1_000_000, soak: 10_000_000 })
   this.timeout(60_000 + steps / 20)
 
   for (const seed of [1, 2, 3]) {
