@@ -114,7 +114,6 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable, Aban
 
   /** Starts a new unit; its way is not known yet. */
   protected open(): void {
-    this.runtime.catchUp()
     this.state = 'matching'
     this.runtime.store.units.begin()
     this.reason = 'ok'

@@ -165,11 +165,8 @@ export class SharedGate implements Gate {
   }
 
   setLimits(limits: GateLimits): void {
-    lock(this.#words, this.#at, this.#owner)
     this.#store.writeLimits(this.record, limits)
-    this.#admitLocked()
-    unlock(this.#words, this.#at)
-    this.#tellGranted()
+    this.admitWaiting()
   }
 
   admitWaiting(): void {

@@ -7,7 +7,6 @@ import {
   none,
   slotState,
   slotWord,
-  slotWords,
   threadWord,
 } from './layout.ts'
 import { unlock } from './lock.ts'
@@ -129,7 +128,7 @@ export class Recovery {
     const rooms = new Map<number, number>()
     let running = this.#sum(this.#memory.heldPlace(gate, 0))
     for (const slot of this.#slotsInUse()) {
-      const place = this.#slotPlace(slot)
+      const place = this.#memory.slotPlace(slot)
       // The state before the gate: the slot of another gate may begin to wait there while we look. Read the other way
       // round, it would be one that has been here and waits.
       const state = Atomics.load(words, place + slotWord.state)
@@ -141,11 +140,11 @@ export class Recovery {
       rooms.set(room, (rooms.get(room) ?? 0) + 1)
     }
     // Tickets wrap around: only their differences mean anything.
-    const ticket = (slot: number) => words[this.#slotPlace(slot) + slotWord.ticket]!
+    const ticket = (slot: number) => words[this.#memory.slotPlace(slot) + slotWord.ticket]!
     waiting.sort((a, b) => (ticket(a) - ticket(b)) | 0)
     for (const [i, slot] of waiting.entries()) {
-      words[this.#slotPlace(slot) + slotWord.previous] = waiting[i - 1] ?? none
-      words[this.#slotPlace(slot) + slotWord.next] = waiting[i + 1] ?? none
+      words[this.#memory.slotPlace(slot) + slotWord.previous] = waiting[i - 1] ?? none
+      words[this.#memory.slotPlace(slot) + slotWord.next] = waiting[i + 1] ?? none
     }
     words[at + gateWord.oldest] = waiting[0] ?? none
     words[at + gateWord.newest] = waiting.at(-1) ?? none
@@ -184,7 +183,7 @@ export class Recovery {
   }
 
   #slotsOwnedBy(thread: number): number[] {
-    return [...this.#slotsInUse(thread + 1)].map((slot) => this.#slotPlace(slot))
+    return [...this.#slotsInUse(thread + 1)].map((slot) => this.#memory.slotPlace(slot))
   }
 
   /** The slots of all chunks that some thread, or that owner, has taken. */
@@ -195,10 +194,6 @@ export class Recovery {
       if (by === 0 || (owner !== undefined && by !== owner)) continue
       for (let i = 0; i < chunkSlots; i++) yield chunk * chunkSlots + i
     }
-  }
-
-  #slotPlace(slot: number): number {
-    return this.#memory.layout.slots + slot * slotWords
   }
 
   #endpointPlace(endpoint: number): number {

@@ -2,9 +2,9 @@ import type { Config } from '../config/config.ts'
 import type { GateLimits } from '../gate/gate.ts'
 import type { Clock } from '../timers/wheel.ts'
 import type { GateState, StateControl } from './control.ts'
-import { EndpointCells } from './endpoint-cells.ts'
+import type { EndpointCells } from './endpoint-cells.ts'
 import { identitiesOf, PublishedIdentities } from './identities.ts'
-import { type Capacity, endpointWord, gateWord, none, slotWord, slotWords, unlimited } from './layout.ts'
+import { type Capacity, endpointWord, gateWord, none, slotWord, unlimited } from './layout.ts'
 import { Mailbox, mail } from './mailbox.ts'
 import { RecordTable } from './records.ts'
 import { type Abandoned, Recovery } from './recovery.ts'
@@ -54,7 +54,7 @@ export class SharedControl implements StateControl {
       const upstream = this.#gates.byId.get(gate)!
       this.#endpoints.assign(id, (record) => {
         this.memory.endpointWords(record).fill(0)[endpointWord.gate] = upstream
-        this.#cells(record).setLimits(limits)
+        this.memory.endpointCells(record, this.#main).setLimits(limits)
         this.#endpointsByGate.set(upstream, [...(this.#endpointsByGate.get(upstream) ?? []), record])
         this.memory.words[this.memory.gatePlace(upstream) + gateWord.rooms] = 1
       })
@@ -118,7 +118,7 @@ export class SharedControl implements StateControl {
     const { words } = this.memory
     const at = this.memory.gatePlace(record)
     const oldest = Atomics.load(words, at + gateWord.oldest)
-    const since = oldest === none ? 0 : words[this.memory.layout.slots + oldest * slotWords + slotWord.since]!
+    const since = oldest === none ? 0 : words[this.memory.slotPlace(oldest) + slotWord.since]!
     return {
       id,
       limits: this.memory.readLimits(record),
@@ -130,7 +130,7 @@ export class SharedControl implements StateControl {
 
   endpointCells(id: string): EndpointCells | undefined {
     const record = this.#endpoints.byId.get(id)
-    return record === undefined ? undefined : this.#cells(record)
+    return record === undefined ? undefined : this.memory.endpointCells(record, this.#main)
   }
 
   connectionsOf(listener: string): ThreadCount | undefined {
@@ -179,14 +179,6 @@ export class SharedControl implements StateControl {
     words[at + gateWord.oldest] = none
     words[at + gateWord.newest] = none
     this.memory.writeLimits(record, limits)
-  }
-
-  #cells(record: number): EndpointCells {
-    return new EndpointCells(this.memory.endpointWords(record), {
-      record,
-      thread: this.#main,
-      holders: this.#main + 1,
-    })
   }
 
   #forgetEndpoint(record: number): void {

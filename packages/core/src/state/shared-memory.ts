@@ -1,5 +1,16 @@
 import type { GateLimits } from '../gate/gate.ts'
-import { type Capacity, gateWord, type Layout, layOut, none, threadWord, threadWords, unlimited } from './layout.ts'
+import { EndpointCells } from './endpoint-cells.ts'
+import {
+  type Capacity,
+  gateWord,
+  type Layout,
+  layOut,
+  none,
+  slotWords,
+  threadWord,
+  threadWords,
+  unlimited,
+} from './layout.ts'
 import { ThreadCount } from './thread-count.ts'
 import { UnitCount } from './unit-count.ts'
 
@@ -64,6 +75,17 @@ export class SharedMemory {
   /** Where a gate's record begins. */
   gatePlace(record: number): number {
     return this.layout.gates + record * this.layout.gateWords
+  }
+
+  /** Where a waiter's slot begins. */
+  slotPlace(slot: number): number {
+    return this.layout.slots + slot * slotWords
+  }
+
+  /** What is known of an endpoint, as `thread` counts it. */
+  endpointCells(record: number, thread: number): EndpointCells {
+    const holders = this.layout.capacity.threads + 1
+    return new EndpointCells(this.endpointWords(record), { record, thread, holders })
   }
 
   /** An endpoint's record. */

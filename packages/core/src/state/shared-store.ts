@@ -3,8 +3,8 @@ import type { GateParts } from '../gate/local-gate.ts'
 import { SharedGate } from '../gate/shared-gate.ts'
 import type { Clock } from '../timers/wheel.ts'
 import type { Endpoint } from '../upstream/endpoint.ts'
-import { EndpointCells } from './endpoint-cells.ts'
-import { gateWord, type Layout, none, slotWord, slotWords } from './layout.ts'
+import type { EndpointCells } from './endpoint-cells.ts'
+import { gateWord, type Layout, none, slotWord } from './layout.ts'
 import { LiveEndpoints } from './live-endpoints.ts'
 import { Mailbox, mail } from './mailbox.ts'
 import { sharedClock } from './shared-clock.ts'
@@ -169,7 +169,7 @@ export class SharedStore implements StateStore {
 
   /** Where a slot lies. */
   placeOf(slot: number): number {
-    return this.layout.slots + slot * slotWords
+    return this.#memory.slotPlace(slot)
   }
 
   /** The room that is meant by an endpoint's record. */
@@ -179,8 +179,7 @@ export class SharedStore implements StateStore {
 
   /** What is known of the endpoint with that record, which this thread may not have got yet. */
   cellsOf(record: number): EndpointCells {
-    const holders = this.threads + 1
-    return new EndpointCells(this.#memory.endpointWords(record), { record, thread: this.thread, holders })
+    return this.#memory.endpointCells(record, this.thread)
   }
 
   /**

@@ -89,10 +89,6 @@ export class Endpoint implements Room {
     return this.#connections > 0 || [...this.#pools.values()].some(({ lessees }) => lessees > 0)
   }
 
-  get pools(): Iterable<Pool> {
-    return this.#pools.values()
-  }
-
   /** The pool of the connections that `connector` makes. */
   pool(connector: Connector): Pool {
     let pool = this.#pools.get(connector)
@@ -200,11 +196,6 @@ export class Endpoint implements Room {
   /** A connection could not be made or broke before an answer. */
   failed(error: ProxyError): void {
     this.health.failed(error)
-  }
-
-  /** Its connections of all protocols and threads, by state. */
-  connectionStates(): { connecting: number; idle: number; busy: number } {
-    return connectionStates(this.cells)
   }
 
   /** The configuration has it no more. Its room stays counted until what runs here has ended. */

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { ProxyError, refusals } from '../../src/errors.ts'
+import { connectionStates } from '../../src/upstream/endpoint.ts'
 import { FakeConnector, FakeEngine, FakeExchange, turnOver } from '../fake-protocol.ts'
 
 describe('Upstream', () => {
@@ -184,6 +185,6 @@ describe('Upstream', () => {
     connector.connections[1]!.open()
     third!.cancel(refusals.clientGone)
     first!.upstreamEnded(true)
-    expect(engine.upstream.endpoints[0]!.connectionStates()).to.deep.equal({ connecting: 1, idle: 1, busy: 1 })
+    expect(connectionStates(engine.upstream.endpoints[0]!.cells)).to.deep.equal({ connecting: 1, idle: 1, busy: 1 })
   })
 })
