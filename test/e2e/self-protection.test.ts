@@ -95,6 +95,20 @@ describe('self-protection', () => {
     expect(await client.readHead()).to.match(/^HTTP\/1.1 200 /)
   })
 
+  it('maxWaiting is what may wait at all gates together, where there are threads', async function () {
+    this.timeout(20_000)
+    await start({ gate: { limit: 1, queue: 1_000 } }, { threads: 1, maxWaiting: 64 }, () => {})
+    const clients = await Promise.all(Array.from({ length: 160 }, () => stage.client('in')))
+    for (const client of clients) await client.write(request)
+    const refused = Promise.all(clients.map((client) => client.readHead().catch(() => '')))
+    // One runs; a thread may have a chunk of 64 places more than was asked for, to begin with.
+    await stage.atGate('listener:in', { running: 1, waiting: 128 })
+    await eventually(() => stage.accounts.length === 160 - 1 - 128)
+    expect(stage.accounts.map(({ reason }) => reason)).to.deep.equal(stage.accounts.map(() => 'queueFull'))
+    await stage.leave()
+    expect((await refused).filter((head) => head.includes('x-sluice-reason: queueFull'))).to.have.length(31)
+  })
+
   it('backlog is what the system keeps until it is accepted', async function () {
     if (process.platform !== 'linux') this.skip()
     this.timeout(20_000)
