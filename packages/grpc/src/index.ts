@@ -1,1 +1,17 @@
-export {}
+export { contentTypeOfWeb, contentTypeUpstream, type GrpcFormat, grpcFormat, wantsText } from './content-type.ts'
+export { decodeMessage, encodeMessage } from './message.ts'
+export { frameMessage, type MessageFault, MessageReader, type OnMessage } from './messages.ts'
+export {
+  httpOfStatus,
+  parseStatus,
+  type StatusCode,
+  type StatusName,
+  statusCode,
+  statusName,
+  statusOfHttp,
+  statusOfReset,
+} from './status.ts'
+export { formatTimeout, parseTimeout } from './timeout.ts'
+export { encodeText, Base64Decoder } from './web/base64.ts'
+export { Origins, type Preflight } from './web/cors.ts'
+export { encodeTrailerFrame, type Fields } from './web/trailer-frame.ts'
