@@ -1,0 +1,5 @@
+export { http2Error, http2ErrorName } from './http2-codes.ts'
+export { Http2Head } from './http2-head.ts'
+export { type Http2Options, http2Options } from './http2-options.ts'
+export { Http2Session, type Http2SessionOwner } from './http2-session.ts'
+export { Http2Stream, type StreamReset } from './http2-stream.ts'
