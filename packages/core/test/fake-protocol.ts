@@ -12,14 +12,25 @@ import type { Upstream } from '../src/upstream/upstream.ts'
 
 /** A connection without a socket: the test says what becomes of it. */
 export class FakeConnection extends Connection {
-  reusable: boolean
+  /** Whether it serves another exchange than the first. */
+  readonly reusable: boolean
   closeCalls = 0
   idledCalls = 0
   exchange: FakeExchange | undefined
+  #concurrency: number
 
-  constructor(pool: Pool, address: EndpointAddress, reusable: boolean) {
+  constructor(pool: Pool, address: EndpointAddress, { reusable, most }: { reusable: boolean; most: number }) {
     super(pool, address)
     this.reusable = reusable
+    this.#concurrency = most
+  }
+
+  get concurrency(): number {
+    return this.reusable || this.leases === 0 ? this.#concurrency : 0
+  }
+
+  set concurrency(concurrency: number) {
+    this.#concurrency = concurrency
   }
 
   idled(): void {
@@ -51,14 +62,23 @@ export class FakeConnection extends Connection {
 /** Makes fake connections, and keeps them in the order in which they were begun. */
 export class FakeConnector implements Connector {
   readonly reusable: boolean
+  most: number
+  expected: number | undefined
   readonly connections: FakeConnection[] = []
 
-  constructor(reusable = true) {
+  /** `most`: how many exchanges its connections carry at once. `expected`: how many it says that they will. */
+  constructor(reusable = true, most = 1, expected: number | undefined = most) {
     this.reusable = reusable
+    this.most = most
+    this.expected = expected
+  }
+
+  concurrency(): number | undefined {
+    return this.expected
   }
 
   connect(pool: Pool, address: EndpointAddress): FakeConnection {
-    const connection = new FakeConnection(pool, address, this.reusable)
+    const connection = new FakeConnection(pool, address, this)
     this.connections.push(connection)
     return connection
   }

@@ -44,6 +44,7 @@ const head = new ResponseHead(limits.maxFields)
 /** Makes HTTP/1.1 connections. */
 export const http1Connector: Connector = {
   reusable: true,
+  concurrency: () => 1,
   connect: (pool, address) => new Http1Connection(pool, address),
 }
 
@@ -79,6 +80,10 @@ export class Http1Connection extends Connection implements ConnectingHandler, Ex
     this.#timer = new Timer(this, runtime.wheelFor(Math.min(connectMs, responseMs, idleMs)))
     this.#timer.arm(connectMs)
     this.link = connectLink(address, this, pool.endpoint.tls as ConnectTls | undefined)
+  }
+
+  get concurrency(): number {
+    return this.reusable ? 1 : 0
   }
 
   get reusable(): boolean {

@@ -5,13 +5,13 @@ import { type ConnectingHandler, type ConnectTls, connectLink, type Link, type L
 /** Makes TCP connections: one for each exchange. */
 export const tcpConnector: Connector = {
   reusable: false,
+  concurrency: () => 1,
   connect: (pool, address) => new TcpConnection(pool, address),
 }
 
 /** A TCP connection to an endpoint: the upstream half of one tunnel. */
 export class TcpConnection extends Connection implements ConnectingHandler, Expirable {
   readonly link: Link
-  readonly reusable = false
   readonly #timer: Timer
   #timedOut = false
   #discarded: (() => void) | undefined
@@ -22,6 +22,10 @@ export class TcpConnection extends Connection implements ConnectingHandler, Expi
     this.#timer = new Timer(this, runtime.wheelFor(config.timeouts.connectMs))
     this.#timer.arm(config.timeouts.connectMs)
     this.link = connectLink(address, this, pool.endpoint.tls as ConnectTls | undefined)
+  }
+
+  get concurrency(): number {
+    return this.leases === 0 && this.link.writable ? 1 : 0
   }
 
   onConnect(): void {

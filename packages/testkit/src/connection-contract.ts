@@ -115,9 +115,9 @@ export function describeConnection(name: string, connector: Connector): void {
     it('does not tell its pool that it may be used again when it may not', async () => {
       const { pool } = open(server.port)
       const connection = await connected(lease(pool))
-      expect(connection.reusable).to.equal(connector.reusable)
+      expect(connection.concurrency).to.equal(connector.reusable ? connector.concurrency(pool) : 0)
       connection.close()
-      expect(connection.reusable).to.equal(false)
+      expect(connection.concurrency).to.equal(0)
     })
 
     it('serves nobody and closes when it cannot be used again and whoever asked has left', async () => {

@@ -44,8 +44,8 @@ export abstract class Connection {
     this.address = address
   }
 
-  /** Whether it may carry another exchange after this one. */
-  abstract readonly reusable: boolean
+  /** How many exchanges it may carry at once at the moment; 0 once it takes no more. */
+  abstract readonly concurrency: number
   /** It carries nothing from now on, until it is leased again. */
   abstract idled(): void
   /** Closes at once: `retire`, and `gone` when the socket is closed. */

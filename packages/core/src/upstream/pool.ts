@@ -9,6 +9,11 @@ import type { Endpoint } from './endpoint.ts'
 export interface Connector {
   /** Whether a connection can serve another exchange than the one that it was made for. */
   readonly reusable: boolean
+  /**
+   * How many exchanges at once a connection that is about to be made to this pool's endpoint will carry, as far as can be
+   * said; undefined: it turns out as the connection stands.
+   */
+  concurrency(pool: Pool): number | undefined
   /** Begins a connection to one address of the pool's endpoint. */
   connect(pool: Pool, address: EndpointAddress): Connection
 }
@@ -156,7 +161,7 @@ export class Pool implements Expirable {
   giveBack(connection: Connection): void {
     connection.carrying--
     if (connection.state !== 'leased') return
-    if (!connection.reusable) {
+    if (connection.concurrency === 0) {
       connection.close()
       return
     }

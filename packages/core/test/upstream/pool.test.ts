@@ -198,7 +198,7 @@ describe('Pool', () => {
     open()
     const client = lease('a')
     connector.last.open()
-    connector.last.reusable = false
+    connector.last.concurrency = 0
     client.giveBack()
     expect(connector.last.closeCalls).to.equal(1)
     expect(pool.idle).to.equal(0)

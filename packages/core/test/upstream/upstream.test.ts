@@ -160,7 +160,7 @@ describe('Upstream', () => {
     const [first, second] = start(2)
     const connection = connector.last
     connection.open()
-    connection.reusable = false
+    connection.concurrency = 0
     first!.upstreamEnded(false)
     await turnOver()
     expect([second!.state, connector.connections.length]).to.deep.equal(['connecting', 1])
