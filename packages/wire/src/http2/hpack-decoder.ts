@@ -1,0 +1,167 @@
+import { fieldOfOctets, HeaderField, nameOfOctets, STATIC_FIELDS } from './header-field.ts'
+import { hpackError, type Indexing, indexing } from './hpack-codes.ts'
+import type { HpackName } from './hpack-name.ts'
+import { textOf } from './hpack-octets.ts'
+import { HpackTable } from './hpack-table.ts'
+import { decodeHuffman, maxDecodedLength } from './huffman.ts'
+import { LAST_STATIC_INDEX } from './static-table.ts'
+
+/** The size of both dynamic tables until something else is said (RFC 9113 §6.5.2). */
+export const DEFAULT_TABLE_BYTES = 4_096
+
+/** What one header list may be. */
+export interface HpackLimits {
+  /** The sum of the fields' sizes (RFC 7541 §4.1). */
+  readonly maxListBytes: number
+  readonly maxFields: number
+}
+
+// One for all decoders: what is in it has been read before the next string is decoded.
+const keptScratch = Buffer.allocUnsafeSlow(32_768)
+
+// Indices and lengths above 2^28 do not exist here, so four octets after the prefix are enough (RFC 7541 §5.1).
+const lastShift = 21
+
+/** Turns header blocks into fields and keeps the dynamic table that the peer's encoder writes to. */
+export class HpackDecoder {
+  readonly #maxTableBytes: number
+  readonly #table: HpackTable
+  #broken = false
+  /** After what was read last; -1 when that was malformed. */
+  #pos = 0
+  // The octets of the string that was read last: in the block, or decoded in the scratch buffer.
+  #text: Uint8Array = keptScratch
+  #textStart = 0
+  #textEnd = 0
+
+  /** `maxTableBytes`: what our SETTINGS_HEADER_TABLE_SIZE says. Default: 4_096. */
+  constructor(maxTableBytes: number = DEFAULT_TABLE_BYTES) {
+    this.#maxTableBytes = maxTableBytes
+    // The peer's table has the default size until it has seen our settings and says so in a block (RFC 7541 §4.2).
+    this.#table = new HpackTable(Math.max(maxTableBytes, DEFAULT_TABLE_BYTES), DEFAULT_TABLE_BYTES)
+  }
+
+  /**
+   * Appends the fields of the complete header block `block[start, end)` to `out`.
+   *
+   * Returns 0 or an `hpackError`. After `compression` the decoder is unusable; after `tooLarge` it is not: the whole
+   * block has been read, and `out` holds the fields that fitted.
+   */
+  decode(block: Uint8Array, start: number, end: number, out: HeaderField[], limits: HpackLimits): number {
+    if (this.#broken) return hpackError.compression
+    let room = limits.maxListBytes
+    let fields = limits.maxFields
+    let pos = this.#sizeUpdates(block, start, end)
+    while (pos < end && pos >= 0) {
+      const octet = block[pos]!
+      let field: HeaderField | undefined
+      if (octet >= 0x80) {
+        const index = this.#integer(block, pos, end, 0x7f)
+        field = index <= LAST_STATIC_INDEX ? STATIC_FIELDS[index] : this.#table.at(index - LAST_STATIC_INDEX - 1)
+        pos = field === undefined ? -1 : this.#pos
+      } else {
+        field = this.#literal(block, pos, end, fields > 0 ? room : -1)
+        pos = this.#pos
+      }
+      if (field !== undefined && field.size <= room && fields > 0) {
+        out.push(field)
+        room -= field.size
+        fields--
+      } else room = -1
+    }
+    if (pos < 0) {
+      this.#broken = true
+      return hpackError.compression
+    }
+    return room < 0 ? hpackError.tooLarge : 0
+  }
+
+  /** Follows size updates at the beginning of a block, of which there are two at most (RFC 7541 §4.2). */
+  #sizeUpdates(block: Uint8Array, start: number, end: number): number {
+    let pos = start
+    for (let count = 0; pos < end && (block[pos]! & 0xe0) === 0x20; count++) {
+      const bytes = this.#integer(block, pos, end, 0x1f)
+      if (count === 2 || bytes < 0 || bytes > this.#maxTableBytes) return -1
+      this.#table.resize(bytes)
+      pos = this.#pos
+    }
+    return pos
+  }
+
+  /** Reads a literal; gives nothing when it is malformed or larger than `room`. */
+  #literal(block: Uint8Array, start: number, end: number, room: number): HeaderField | undefined {
+    const octet = block[start]!
+    const incremental = octet >= 0x40
+    // A size update after a field (RFC 7541 §4.2).
+    if (!incremental && octet >= 0x20) return this.#refuse()
+    const how: Indexing = incremental ? indexing.incremental : octet >= 0x10 ? indexing.never : indexing.without
+    const name = this.#name(block, start, end, how)
+    if (name === undefined || !this.#string(block, this.#pos, end)) return this.#refuse()
+    const size = name.text.length + (this.#textEnd - this.#textStart) + 32
+    const kept = size <= room
+    if (!incremental) {
+      return kept ? new HeaderField(name, textOf(this.#text, this.#textStart, this.#textEnd), how) : undefined
+    }
+    if (size > this.#table.maxBytes) this.#table.clear()
+    if (!kept && size > this.#table.maxBytes) return undefined
+    const field = fieldOfOctets(name, this.#text, this.#textStart, this.#textEnd)
+    this.#table.insert(field)
+    return kept ? field : undefined
+  }
+
+  #name(block: Uint8Array, start: number, end: number, how: Indexing): HpackName | undefined {
+    const index = this.#integer(block, start, end, how === indexing.incremental ? 0x3f : 0x0f)
+    if (index > 0) {
+      const field = index <= LAST_STATIC_INDEX ? STATIC_FIELDS[index] : this.#table.at(index - LAST_STATIC_INDEX - 1)
+      return field?.key
+    }
+    if (index < 0 || !this.#string(block, this.#pos, end)) return undefined
+    return nameOfOctets(this.#text, this.#textStart, this.#textEnd, how !== indexing.never)
+  }
+
+  /** Reads a string (RFC 7541 §5.2) into `#text`. */
+  #string(block: Uint8Array, start: number, end: number): boolean {
+    if (start >= end) return false
+    const length = this.#integer(block, start, end, 0x7f)
+    const from = this.#pos
+    if (length < 0 || length > end - from) return false
+    this.#pos = from + length
+    if (block[start]! < 0x80) {
+      this.#text = block
+      this.#textStart = from
+      this.#textEnd = from + length
+      return true
+    }
+    const room = maxDecodedLength(length)
+    this.#text = room <= keptScratch.length ? keptScratch : Buffer.allocUnsafe(room)
+    this.#textStart = 0
+    this.#textEnd = decodeHuffman(block, from, from + length, this.#text)
+    return this.#textEnd >= 0
+  }
+
+  /** Reads an integer (RFC 7541 §5.1) that begins in the bits `mask` of the octet at `start`; -1 when it is malformed. */
+  #integer(block: Uint8Array, start: number, end: number, mask: number): number {
+    let value = block[start]! & mask
+    let pos = start + 1
+    if (value === mask) {
+      for (let shift = 0; ; shift += 7) {
+        if (pos === end || shift > lastShift) return this.#malformed()
+        const octet = block[pos++]!
+        value += (octet & 0x7f) << shift
+        if (octet < 0x80) break
+      }
+    }
+    this.#pos = pos
+    return value
+  }
+
+  #malformed(): -1 {
+    this.#pos = -1
+    return -1
+  }
+
+  #refuse(): undefined {
+    this.#pos = -1
+    return undefined
+  }
+}
