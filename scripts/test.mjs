@@ -1,5 +1,6 @@
 // npm test: type-check, lint, format check and the test suite. `--soak` runs the suite at full size,
-// `--check` only the static checks, `--node N` the suite on another Node version. Further words go to mocha.
+// `--check` only the static checks, `--node N` the suite on another Node version, `--h2spec PATH` names h2spec for
+// `npm run conformance`. Further words go to mocha.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -29,6 +30,8 @@ const onlyCheck = take('--check')
 const conformance = take('--conformance')
 let node = pinnedNode
 if (take('--node')) node = nodeOfVersion(args.shift() ?? '22')
+const h2specAt = args.indexOf('--h2spec')
+const [, h2spec] = h2specAt < 0 ? [] : args.splice(h2specAt, 2)
 
 const bin = (...path) => join(root, 'node_modules', ...path)
 const steps = [
@@ -53,6 +56,7 @@ if (onlyCheck) process.exit(0)
 // Lent bytes are overwritten when their call returns, so that whoever reads them late fails at once.
 const env = { SLUICE_POISON: '1', ...process.env }
 if (soak) env.SLUICE_SCALE = 'soak'
+if (h2spec !== undefined) env.SLUICE_H2SPEC = h2spec
 const named = args.some((word) => existsSync(join(root, word)) || word.includes('*'))
 const files = named
   ? []
