@@ -91,17 +91,23 @@ export class ProxyError {
   readonly message: string
   /** Whether the connection had served other units before, so that its peer may have closed it in the meantime. */
   readonly reusedConnection: boolean
+  /**
+   * Whether the upstream has said that it has not acted on the unit and will not: REFUSED_STREAM, or a stream above the
+   * last one that a GOAWAY names (RFC 9113 §8.7).
+   */
+  readonly refused: boolean
   readonly cause: unknown
 
   constructor(
     code: ErrorCode,
     message: string,
-    facts: { progress?: Progress; reusedConnection?: boolean; cause?: unknown } = {},
+    facts: { progress?: Progress; reusedConnection?: boolean; refused?: boolean; cause?: unknown } = {},
   ) {
     this.code = code
     this.message = message
     this.progress = facts.progress ?? 'nothingSent'
     this.reusedConnection = facts.reusedConnection ?? false
+    this.refused = facts.refused ?? false
     this.cause = facts.cause
   }
 

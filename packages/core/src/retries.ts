@@ -22,6 +22,8 @@ export interface RetryFacts {
  */
 export function judgeRetry(error: ProxyError, facts: RetryFacts, options: RetryConfig): 'no' | 'free' | 'budget' {
   if (facts.retries >= options.max || error.progress === 'responseBegun') return 'no'
+  // Whatever the method: nobody has begun to act on it.
+  if (error.refused && facts.replayable && options.on.includes('refused')) return 'free'
   const untouched = error.progress === 'nothingSent'
   const repeatable = untouched || ((facts.idempotent || options.retryNonIdempotent) && facts.replayable)
   const withinBudget = facts.retrying < Math.max(leastBudget, facts.running * options.budget)

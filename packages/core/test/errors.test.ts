@@ -86,9 +86,10 @@ describe('the table of errors', () => {
 })
 
 describe('ProxyError', () => {
-  it('says by itself only that nothing was sent, on a fresh connection', () => {
+  it('says by itself only that nothing was sent, on a fresh connection, and that nobody refused it', () => {
     const error = new ProxyError('connectFailed', 'refused')
     expect([error.progress, error.reusedConnection, error.cause]).to.deep.equal(['nothingSent', false, undefined])
+    expect([error.refused, new ProxyError('upstreamReset', '', { refused: true }).refused]).to.deep.equal([false, true])
     expect([error.source, error.answer]).to.deep.equal(['upstream', answers.connectFailed])
   })
 

@@ -48,6 +48,19 @@ export class FakeConnection extends Connection {
     this.pool.opened(this)
   }
 
+  /** The socket stands, and it was agreed to speak a protocol that carries so many exchanges. */
+  openAs(most: number): FakeConnection {
+    const as = new FakeConnection(this.pool, this.address, { reusable: this.reusable, most })
+    this.pool.opened(this, as)
+    return as
+  }
+
+  /** Its peer allows so many exchanges from now on. */
+  allow(concurrency: number): void {
+    this.concurrency = concurrency
+    this.pool.concurrencyChanged(this)
+  }
+
   /** The socket could not be made. */
   refuse(elsewhere = false): void {
     this.pool.failed(this, new ProxyError('connectFailed', 'refused'), elsewhere)

@@ -4,7 +4,12 @@ import { type ErrorCode, errorCodes, type Progress, ProxyError } from '../src/er
 import { judgeRetry, type RetryFacts } from '../src/retries.ts'
 
 describe('judgeRetry', () => {
-  const options: RetryConfig = { max: 1, on: ['connectFailure', 'stale'], budget: 0.2, retryNonIdempotent: false }
+  const options: RetryConfig = {
+    max: 1,
+    on: ['connectFailure', 'refused', 'stale'],
+    budget: 0.2,
+    retryNonIdempotent: false,
+  }
   const facts: RetryFacts = { retries: 0, idempotent: true, replayable: true, retrying: 0, running: 10 }
   const error = (code: ErrorCode, progress: Progress, reusedConnection = false) =>
     new ProxyError(code, '', { progress, reusedConnection })
@@ -15,6 +20,8 @@ describe('judgeRetry', () => {
 
   const connectFailed = error('connectFailed', 'nothingSent')
   const stale = error('upstreamReset', 'requestSent', true)
+  const refused = (facts: { progress?: Progress } = {}) =>
+    new ProxyError('upstreamReset', '', { progress: 'requestSent', refused: true, ...facts })
   const fresh = error('upstreamReset', 'requestSent')
   const resetBeforeResponse = { on: ['resetBeforeResponse'] as const }
 
@@ -32,6 +39,15 @@ describe('judgeRetry', () => {
       'a stale connection of which nothing had been written, whatever the method',
       judge(error('upstreamReset', 'nothingSent', true), { facts: { idempotent: false } }),
       'free',
+    ],
+    ['a stream that was refused, free of charge', judge(refused()), 'free'],
+    ['a refused stream of what is not idempotent', judge(refused(), { facts: { idempotent: false } }), 'free'],
+    ['a refused stream while the budget is spent', judge(refused(), { facts: { retrying: 100 } }), 'free'],
+    ['a refused stream that had not been written', judge(refused({ progress: 'nothingSent' })), 'free'],
+    [
+      'a refused stream as any other reset, where that alone is opted in',
+      judge(refused(), { options: resetBeforeResponse }),
+      'budget',
     ],
     ['a reset before the response, where that is opted in', judge(fresh, { options: resetBeforeResponse }), 'budget'],
     [
@@ -57,6 +73,14 @@ describe('judgeRetry', () => {
     ['what is not asked for: connects', judge(connectFailed, { options: { on: ['stale'] } })],
     ['what is not asked for: stale connections', judge(stale, { options: { on: ['connectFailure'] } })],
     ['a reset of a fresh connection, by default', judge(fresh)],
+    ['a refused stream of which not all is there any more', judge(refused(), { facts: { replayable: false } })],
+    ['a refused stream more often than allowed', judge(refused(), { facts: { retries: 1 } })],
+    ['a refused stream whose answer has begun', judge(refused({ progress: 'responseBegun' }))],
+    ['what is not asked for: refused streams', judge(refused(), { options: { on: ['connectFailure', 'stale'] } })],
+    [
+      'a refused POST as any other reset',
+      judge(refused(), { facts: { idempotent: false }, options: resetBeforeResponse }),
+    ],
     ['a stale connection’s POST that was written', judge(stale, { facts: { idempotent: false } })],
     ['what cannot be sent again', judge(stale, { facts: { replayable: false } })],
     ['once the response has begun', judge(error('upstreamReset', 'responseBegun', true))],
@@ -72,7 +96,7 @@ describe('judgeRetry', () => {
 
   it('repeats nothing but failed connects and resets, whatever is asked for', () => {
     const everything: Partial<RetryConfig> = {
-      on: ['connectFailure', 'stale', 'resetBeforeResponse'],
+      on: ['connectFailure', 'refused', 'stale', 'resetBeforeResponse'],
       retryNonIdempotent: true,
       max: 9,
     }

@@ -1,3 +1,4 @@
+import type { EndpointConfig, UpstreamConfig } from '../config/config.ts'
 import { endpointThreadWord, endpointThreadWords, endpointWord, unlimited } from './layout.ts'
 import { ThreadCount } from './thread-count.ts'
 
@@ -6,6 +7,14 @@ export interface EndpointLimits {
   /** Units at once. */
   readonly limit: number
   readonly maxConnections: number
+  /** Units that a connection is taken to carry at once, until one has said how many it does. Default: 1. */
+  readonly concurrency?: number
+}
+
+/** How much an endpoint of that upstream may carry. */
+export function endpointLimits({ limit }: EndpointConfig, { protocol, pool }: UpstreamConfig): EndpointLimits {
+  const { maxConnections, maxStreams } = pool
+  return { limit, maxConnections, concurrency: protocol === 'http2' ? maxStreams : 1 }
 }
 
 /**
@@ -54,16 +63,31 @@ export class EndpointCells {
   get hasRoom(): boolean {
     const words = this.#words
     const running = words[endpointWord.running]!
-    return running < words[endpointWord.limit]! && running < words[endpointWord.maxConnections]!
+    const { maxConnections, concurrency } = endpointWord
+    return running < words[endpointWord.limit]! && running < words[maxConnections]! * words[concurrency]!
   }
 
   get hasConnectionRoom(): boolean {
     return this.connections.total < this.#words[endpointWord.maxConnections]!
   }
 
-  setLimits({ limit, maxConnections }: EndpointLimits): void {
+  /** Exchanges that a connection is taken to carry. */
+  get concurrency(): number {
+    return this.#words[endpointWord.concurrency]!
+  }
+
+  /** A connection carries so many, and the next ones are taken to do so too. True when there is more room than before. */
+  learn(concurrency: number): boolean {
+    return Atomics.exchange(this.#words, endpointWord.concurrency, concurrency) < concurrency
+  }
+
+  setLimits({ limit, maxConnections, concurrency = 1 }: EndpointLimits): void {
     this.#words[endpointWord.limit] = Math.min(limit, unlimited)
     this.#words[endpointWord.maxConnections] = Math.min(maxConnections, unlimited)
+    // What connections have said holds on, until something else is written.
+    if (this.#words[endpointWord.configuredConcurrency] === concurrency) return
+    this.#words[endpointWord.configuredConcurrency] = concurrency
+    this.#words[endpointWord.concurrency] = concurrency
   }
 
   /** A unit more runs there, of whichever thread. */

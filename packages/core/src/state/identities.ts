@@ -1,7 +1,7 @@
 import type { Config, GateConfig } from '../config/config.ts'
 import { upstreamGateId } from '../config/identity.ts'
 import type { GateLimits } from '../gate/gate.ts'
-import type { EndpointLimits } from './endpoint-cells.ts'
+import { endpointLimits, type EndpointLimits } from './endpoint-cells.ts'
 
 /**
  * An upstream without a gate lets through what its endpoints have room for; so many may wait for that room. How long they
@@ -70,8 +70,7 @@ export function identitiesOf(config: Config): Identities {
     if (upstream.gate === undefined) gates.set(id, { limits: ungated, written: false, abandonedMs: 0 })
     add(upstream.gate, upstream.timeouts.responseMs)
     for (const endpoint of upstream.endpoints) {
-      const limits = { limit: endpoint.limit, maxConnections: upstream.pool.maxConnections }
-      endpoints.set(endpoint.id, { gate: id, limits })
+      endpoints.set(endpoint.id, { gate: id, limits: endpointLimits(endpoint, upstream) })
     }
   }
   for (const listener of config.listeners) {

@@ -83,6 +83,9 @@ export const endpointWord = {
   probedDown: 7,
   /** Of the weighted round robin. */
   credit: 8,
+  /** Exchanges that each connection carries: as configured, and as the last one has said. */
+  configuredConcurrency: 9,
+  concurrency: 10,
   perThread: 16,
 } as const
 

@@ -1,5 +1,6 @@
 import type { EndpointAddress } from '../config/address.ts'
 import type { ProxyError } from '../errors.ts'
+import type { ConnectionList } from './connection-list.ts'
 import type { Pool } from './pool.ts'
 
 /** Where a connection stands in its pool. */
@@ -21,8 +22,8 @@ export interface Lessee {
 /**
  * One connection to an endpoint. Protocols extend it; the pool keeps its book.
  *
- * The protocol tells the pool: `opened` or `failed` once, `giveBack` after each exchange, `gone` when the socket is
- * closed.
+ * The protocol tells the pool: `opened` or `failed` once, `giveBack` after each exchange, `concurrencyChanged` when its
+ * peer allows more or less, `gone` when the socket is closed.
  */
 export abstract class Connection {
   readonly pool: Pool
@@ -36,8 +37,12 @@ export abstract class Connection {
   leases = 0
   /** Until when it may be leased again, in the clock's milliseconds: its peer may close it soon after. */
   idleUntil = Infinity
-  newerIdle: Connection | undefined
-  olderIdle: Connection | undefined
+  /** From when on it takes no new exchange, in the clock's milliseconds: nobody uses one connection for ever. */
+  freshUntil = Infinity
+  /** Where it stands in its pool. */
+  list: ConnectionList | undefined
+  newer: Connection | undefined
+  older: Connection | undefined
 
   constructor(pool: Pool, address: EndpointAddress) {
     this.pool = pool

@@ -193,6 +193,11 @@ export class Endpoint implements Room {
     this.preferredAddress = Math.max(0, this.addresses.indexOf(address))
   }
 
+  /** A connection has said how many exchanges it may carry: so many more units, or fewer, have room here. */
+  learnt(concurrency: number): void {
+    if (this.cells.learn(concurrency)) this.upstream.refresh()
+  }
+
   /** A connection could not be made or broke before an answer. */
   failed(error: ProxyError): void {
     this.health.failed(error)

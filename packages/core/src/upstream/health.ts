@@ -135,9 +135,11 @@ export class EndpointHealth implements Expirable {
   }
 }
 
-/** No connection, or none that lived until the answer began. A client that leaves, or our own bounds, say nothing. */
-function isConnectFailure({ code, progress }: ProxyError): boolean {
-  return (
-    code === 'connectFailed' || code === 'connectTimeout' || (code === 'upstreamReset' && progress !== 'responseBegun')
-  )
+/**
+ * No connection, or none that lived until the answer began. A client that leaves, or our own bounds, say nothing; nor does
+ * an upstream that refuses a stream in an orderly way, because it drains or has its hands full.
+ */
+function isConnectFailure({ code, progress, refused }: ProxyError): boolean {
+  if (code === 'connectFailed' || code === 'connectTimeout') return true
+  return code === 'upstreamReset' && progress !== 'responseBegun' && !refused
 }

@@ -3,6 +3,7 @@ import type { PoolConfig } from '../config/config.ts'
 import { ProxyError, refusals } from '../errors.ts'
 import { type Expirable, Timer } from '../timers/wheel.ts'
 import type { Connection, Lessee } from './connection.ts'
+import { ConnectionList } from './connection-list.ts'
 import type { Endpoint } from './endpoint.ts'
 
 /** How one protocol connects. */
@@ -23,19 +24,26 @@ export interface Connector {
  *
  * It counts what it lends itself, at once: two callers in one tick never get the same connection. A connect in
  * progress belongs to the pool, not to the exchange that asked first: whichever connection stands first goes to
- * whoever has waited longest.
+ * whoever has waited longest, and to as many as it carries at once.
  */
 export class Pool implements Expirable {
   readonly endpoint: Endpoint
   readonly #connector: Connector
+  /** Those that carry something and may carry more. The newest is filled first, so that the others fall idle. */
+  readonly #roomy = new ConnectionList()
   /** In order of use. The newest is taken first: it is the likeliest to be alive, and the others can time out. */
-  #newestIdle: Connection | undefined
-  #oldestIdle: Connection | undefined
+  readonly #resting = new ConnectionList()
   #idle = 0
   #connecting = 0
   readonly #connections = new Set<Connection>()
   /** With the time when each began to wait. */
   readonly #lessees = new Map<Lessee, number>()
+  /** Those who wait no more and have not heard yet that they wait in vain. */
+  readonly #refused = new Map<Lessee, ProxyError>()
+  /** Some connection could carry more than one exchange: only then is it asked each time whether it has room. */
+  #multiplexes = false
+  /** How many exchanges the last connection could carry, where its connector cannot tell for sure. */
+  #learnt: number | undefined
   /** For those for whom no connect could be begun; whoever connects keeps the time itself. */
   #patience: Timer | undefined
 
@@ -64,9 +72,9 @@ export class Pool implements Expirable {
     return this.#lessees.size
   }
 
-  /** More wait than connections are being made for. */
+  /** More wait than the connections that are being made will carry. */
   get starving(): boolean {
-    return this.#lessees.size > this.#connecting
+    return this.#unserved > 0
   }
 
   /** All connections, those being made included. */
@@ -74,17 +82,19 @@ export class Pool implements Expirable {
     return this.#connections.size
   }
 
-  /** Leases a connection: at once when one is idle, else when one stands. `now`: the clock's milliseconds. */
+  /**
+   * Leases a connection: at once when one has room, and rather one that carries something than an idle one; else when one
+   * stands. `now`: the clock's milliseconds.
+   */
   lease(lessee: Lessee, now: number): void {
-    const connection = this.#newestIdle
-    if (connection !== undefined && connection.idleUntil > now) {
-      this.#unlinkIdle(connection)
+    const connection = (this.#multiplexes ? this.#withRoom(now) : undefined) ?? this.#rested(now)
+    if (connection !== undefined && this.#lessees.size === 0) {
       this.#lend(connection, lessee)
       return
     }
-    // When the newest is too old all are; the timers that close them are only that exact.
-    while (this.closeOldestIdle());
     this.#lessees.set(lessee, now)
+    // One has room and others wait: they are being served, in their order, by whoever has called us.
+    if (connection !== undefined) return
     this.connectAsNeeded()
     // Picked in a thread that knew an address, and this one knows none.
     if (this.endpoint.addresses.length === 0 && this.#serve(lessee)) lessee.connectFailed(refusals.noEndpoint)
@@ -92,10 +102,10 @@ export class Pool implements Expirable {
 
   /** Whoever waits for a connection wants it no more. A connect in progress goes on, for the next one. */
   forget(lessee: Lessee): void {
-    this.#serve(lessee)
+    if (!this.#serve(lessee)) this.#refused.delete(lessee)
   }
 
-  /** Begins as many connects as there are lessees without one, within the endpoint's bound. */
+  /** Begins as many connects as it takes to serve all lessees, within the endpoint's bound. */
   connectAsNeeded(): void {
     while (this.starving && this.endpoint.takeConnection()) this.#connect(0)
     this.#endpointServed()
@@ -106,36 +116,49 @@ export class Pool implements Expirable {
   expired(): void {
     const { connectMs } = this.endpoint.upstream.config.timeouts
     const { runtime } = this.endpoint.upstream
-    const late: Lessee[] = []
-    for (const [lessee, since] of this.#lessees) {
-      if (this.#lessees.size - late.length <= this.#connecting || runtime.clock() - since < connectMs) break
-      late.push(lessee)
-    }
-    for (const lessee of late) this.#serve(lessee)
-    if (this.starving) this.#waitForRoom()
+    let unserved = this.#unserved
     const why = `no connection could be begun within ${connectMs} ms: as many stand as \`maxConnections\` allows`
-    for (const lessee of late) {
-      try {
-        lessee.connectFailed(new ProxyError('connectTimeout', why))
-      } catch (fault) {
-        runtime.faulted(fault)
-      }
+    const error = new ProxyError('connectTimeout', why)
+    for (const [lessee, since] of this.#lessees) {
+      if (unserved-- <= 0 || runtime.clock() - since < connectMs) break
+      this.#refuse(lessee, error)
     }
+    if (this.starving) this.#waitForRoom()
+    this.#tellRefused()
   }
 
   fault(fault: unknown): void {
     this.endpoint.upstream.runtime.faulted(fault)
   }
 
-  /** The connection stands. */
-  opened(connection: Connection): void {
+  /**
+   * The connection stands, and serves as many as it can carry. `as`: what it has turned out to be, once the protocol was
+   * agreed upon; takes its place in the book.
+   */
+  opened(connection: Connection, as: Connection = connection): void {
+    const expected = this.#expected
     this.#countConnecting(-1)
-    connection.state = 'idle'
-    this.endpoint.reached(connection.address)
-    this.#offer(connection)
+    if (as !== connection) this.#replace(connection, as)
+    as.state = 'idle'
+    this.endpoint.reached(as.address)
+    const { concurrency } = as
+    this.#learn(concurrency)
+    if (concurrency > 1) this.#age(as)
+    if (concurrency === 0) {
+      // Else it would be made again and again, for those who wait for it.
+      this.#refuseOldest(expected, new ProxyError('connectFailed', 'a new connection takes no exchange'))
+      as.close()
+      this.#tellRefused()
+      return
+    }
+    this.#offer(as)
+    if (concurrency < expected && this.starving) this.connectAsNeeded()
   }
 
-  /** The connection could not be made. `elsewhere`: another address of the endpoint may still answer. */
+  /**
+   * The connection could not be made: as many hear of it as it would have carried, if no other one is being made for
+   * them. `elsewhere`: another address of the endpoint may still answer.
+   */
   failed(connection: Connection, error: ProxyError, elsewhere: boolean): void {
     this.#countConnecting(-1)
     connection.state = 'closed'
@@ -146,12 +169,11 @@ export class Pool implements Expirable {
       return
     }
     this.endpoint.failed(error)
-    // While as many connects are under way as there are lessees, nobody needs to hear of this failure. Whoever does is
-    // taken out first: the room that came free would else be used to connect for it again, for ever.
-    const [oldest] = this.starving ? this.#lessees.keys() : []
-    if (oldest !== undefined) this.#serve(oldest)
+    // While connects are under way for all lessees, nobody needs to hear of this failure. Whoever does is taken out
+    // first: the room that came free would else be used to connect for it again, for ever.
+    this.#refuseOldest(this.#expected, error)
     this.endpoint.dropConnection()
-    oldest?.connectFailed(error)
+    this.#tellRefused()
   }
 
   /**
@@ -161,25 +183,39 @@ export class Pool implements Expirable {
   giveBack(connection: Connection): void {
     connection.carrying--
     if (connection.state !== 'leased') return
-    if (connection.concurrency === 0) {
-      connection.close()
+    if (connection.concurrency === 0 || this.#outlived(connection)) {
+      if (connection.carrying === 0) connection.close()
       return
     }
-    if (connection.carrying === 0) connection.state = 'idle'
+    if (connection.carrying === 0) {
+      this.#roomy.remove(connection)
+      connection.state = 'idle'
+    }
     this.#offer(connection)
+  }
+
+  /** The connection's peer allows more or fewer exchanges than before, or (0) no new ones: what it carries goes on. */
+  concurrencyChanged(connection: Connection): void {
+    if (connection.state !== 'idle' && connection.state !== 'leased') return
+    const { concurrency, carrying } = connection
+    this.#learn(concurrency)
+    if (concurrency === 0 && carrying === 0) connection.close()
+    else if (carrying >= concurrency) this.#roomy.remove(connection)
+    else this.#offer(connection)
+    if (this.starving) this.connectAsNeeded()
   }
 
   /** The connection is about to be closed: from now on nobody may lease it, though its socket lives on for a moment. */
   retire(connection: Connection): void {
-    if (connection.state !== 'idle') return
-    this.#unlinkIdle(connection)
+    if (connection.state !== 'idle' && connection.state !== 'leased') return
+    this.#unlist(connection)
     connection.state = 'closing'
   }
 
   /** The connection's socket is closed, whoever closed it. */
   gone(connection: Connection): void {
     if (connection.state === 'closed') return
-    if (connection.state === 'idle') this.#unlinkIdle(connection)
+    this.#unlist(connection)
     if (connection.state === 'connecting') this.#countConnecting(-1)
     connection.state = 'closed'
     this.#connections.delete(connection)
@@ -188,7 +224,7 @@ export class Pool implements Expirable {
 
   /** Closes the connection that has been idle longest; false when there is none. */
   closeOldestIdle(): boolean {
-    const oldest = this.#oldestIdle
+    const { oldest } = this.#resting
     if (oldest === undefined) return false
     this.retire(oldest)
     oldest.close()
@@ -213,23 +249,151 @@ export class Pool implements Expirable {
     this.#connections.add(connection)
   }
 
+  #replace(connection: Connection, by: Connection): void {
+    connection.state = 'closed'
+    this.#connections.delete(connection)
+    by.attempt = connection.attempt
+    this.#connections.add(by)
+  }
+
+  /** How many a connection that is being made will carry. Unknown, it serves all: its kind decides how many more it takes. */
+  get #expected(): number {
+    return this.#learnt ?? this.#connector.concurrency(this) ?? Infinity
+  }
+
+  /** Lessees for whom no connection is being made. */
+  get #unserved(): number {
+    if (this.#connecting === 0) return this.#lessees.size
+    return Math.max(0, this.#lessees.size - this.#connecting * this.#expected)
+  }
+
+  #learn(concurrency: number): void {
+    if (concurrency > 1) this.#multiplexes = true
+    // A connector that always makes one for one has nothing to say about what those of another protocol carry.
+    if (concurrency === 0 || this.#connector.concurrency(this) === 1) return
+    this.#learnt = concurrency
+    this.endpoint.learnt(concurrency)
+  }
+
+  /** It ends some day, and not when those end that were begun with it. */
+  #age(connection: Connection): void {
+    const { runtime } = this.endpoint.upstream
+    connection.freshUntil = runtime.clock() + this.options.maxAgeMs * (0.9 + 0.2 * Math.random())
+  }
+
+  /** One that carries something and may carry more. */
+  #withRoom(now: number): Connection | undefined {
+    for (;;) {
+      const { newest } = this.#roomy
+      if (newest === undefined) return undefined
+      if (newest.carrying < newest.concurrency && !this.#replaceable(newest, now)) return newest
+      this.#roomy.remove(newest)
+    }
+  }
+
+  /** One that carries nothing. */
+  #rested(now: number): Connection | undefined {
+    for (;;) {
+      const { newest } = this.#resting
+      if (newest === undefined) return undefined
+      if (newest.idleUntil <= now) {
+        // When the newest is too long idle all are; the timers that close them are only that exact.
+        while (this.closeOldestIdle());
+        return undefined
+      }
+      if (!(newest.freshUntil <= now)) return newest
+      this.retire(newest)
+      newest.close()
+    }
+  }
+
+  /** Whether it is too old, and another one may be made in its place while it carries on: else it must do. */
+  #replaceable(connection: Connection, now: number): boolean {
+    return connection.freshUntil <= now && this.endpoint.cells.hasConnectionRoom
+  }
+
+  /** Whether one that an exchange has left is too old to be lent or kept. */
+  #outlived(connection: Connection): boolean {
+    if (connection.freshUntil === Infinity) return false
+    // Looked at by the next lease.
+    if (connection.carrying > 0 && this.#lessees.size === 0) return false
+    const now = this.endpoint.upstream.runtime.clock()
+    return connection.carrying === 0 ? connection.freshUntil <= now : this.#replaceable(connection, now)
+  }
+
   #lend(connection: Connection, lessee: Lessee): void {
+    this.#unrest(connection)
     connection.state = 'leased'
     connection.carrying++
     connection.leases++
+    if (this.#multiplexes) this.#listRoomy(connection)
     lessee.connected(connection)
   }
 
+  #listRoomy(connection: Connection): void {
+    if (connection.carrying >= connection.concurrency) this.#roomy.remove(connection)
+    else if (connection.list === undefined) this.#roomy.add(connection)
+  }
+
+  /** Lends what a connection has room for to those who wait longest; then it waits for others. */
   #offer(connection: Connection): void {
-    if (this.#lessees.size > 0) {
+    // Whoever is served may do anything meanwhile: close it, give it back, lease again.
+    while (this.#lessees.size > 0 && hasRoom(connection)) {
       const [lessee] = this.#lessees.keys()
       this.#serve(lessee!)
-      this.#lend(connection, lessee!)
-    } else if (connection.state === 'idle') {
-      this.#linkIdle(connection)
-      connection.idled()
-      if (this.#idle > this.options.maxIdle || this.endpoint.retired) this.closeOldestIdle()
-      else this.endpoint.idled(this)
+      try {
+        this.#lend(connection, lessee!)
+      } catch (fault) {
+        this.fault(fault)
+      }
+    }
+    if (connection.state === 'leased') {
+      if (this.#multiplexes) this.#listRoomy(connection)
+    } else if (connection.state === 'idle' && connection.list === undefined) {
+      this.#rest(connection)
+    }
+  }
+
+  #rest(connection: Connection): void {
+    this.#resting.add(connection)
+    this.#countIdle(1)
+    connection.idled()
+    if (this.#idle > this.options.maxIdle || this.endpoint.retired) this.closeOldestIdle()
+    else this.endpoint.idled(this)
+  }
+
+  #unrest(connection: Connection): void {
+    if (this.#resting.remove(connection)) this.#countIdle(-1)
+  }
+
+  #unlist(connection: Connection): void {
+    this.#unrest(connection)
+    this.#roomy.remove(connection)
+  }
+
+  /** So many of those who wait longest and are not served will hear of an error. */
+  #refuseOldest(most: number, error: ProxyError): void {
+    let unserved = Math.min(most, this.#unserved)
+    for (const lessee of this.#lessees.keys()) {
+      if (unserved-- <= 0) break
+      this.#refuse(lessee, error)
+    }
+  }
+
+  /** Takes it out. It is told later, unless it has left by then. */
+  #refuse(lessee: Lessee, error: ProxyError): void {
+    this.#serve(lessee)
+    this.#refused.set(lessee, error)
+  }
+
+  #tellRefused(): void {
+    for (const [lessee, error] of this.#refused) {
+      this.#refused.delete(lessee)
+      try {
+        lessee.connectFailed(error)
+      } catch (fault) {
+        this.fault(fault)
+      }
     }
   }
 
@@ -256,28 +420,6 @@ export class Pool implements Expirable {
     this.#patience.arm(Math.max(0, since! + connectMs - now), now)
   }
 
-  #linkIdle(connection: Connection): void {
-    connection.olderIdle = this.#newestIdle
-    if (this.#newestIdle === undefined) this.#oldestIdle = connection
-    else this.#newestIdle.newerIdle = connection
-    this.#newestIdle = connection
-    this.#countIdle(1)
-  }
-
-  #unlinkIdle(connection: Connection): void {
-    const { newerIdle, olderIdle } = connection
-    if (newerIdle === undefined) {
-      // A connection that just opened is idle for a moment without being in the list.
-      if (this.#newestIdle !== connection) return
-      this.#newestIdle = olderIdle
-    } else newerIdle.olderIdle = olderIdle
-    if (olderIdle === undefined) this.#oldestIdle = newerIdle
-    else olderIdle.newerIdle = newerIdle
-    connection.newerIdle = undefined
-    connection.olderIdle = undefined
-    this.#countIdle(-1)
-  }
-
   #countConnecting(change: number): void {
     this.#connecting += change
     this.endpoint.cells.connecting.add(change)
@@ -287,4 +429,8 @@ export class Pool implements Expirable {
     this.#idle += change
     this.endpoint.cells.idle.add(change)
   }
+}
+
+function hasRoom(connection: Connection): boolean {
+  return (connection.state === 'idle' || connection.state === 'leased') && connection.carrying < connection.concurrency
 }

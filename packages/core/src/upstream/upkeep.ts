@@ -1,4 +1,4 @@
-import type { UpstreamConfig } from '../config/config.ts'
+import type { ActiveHealthConfig, UpstreamConfig } from '../config/config.ts'
 import { parseIpAddress } from '../routing/ip-address.ts'
 import type { Runtime } from '../runtime.ts'
 import { ActiveCheck, type Probe } from './active-check.ts'
@@ -8,7 +8,7 @@ import { type Lookup, NameWatch, systemLookup } from './resolver.ts'
 /** What looks after endpoints from outside of this package. */
 export interface UpkeepParts {
   /** Probes of active checks, by type. Undefined: another thread probes. */
-  readonly probes?: Readonly<Record<'http' | 'tcp', Probe>> | undefined
+  readonly probes?: Readonly<Record<ActiveHealthConfig['type'], Probe>> | undefined
   /** Default: the machine's resolver. */
   readonly lookup?: Lookup
 }

@@ -2,6 +2,7 @@ import type { EndpointConfig, UpstreamConfig } from '../config/config.ts'
 import { upstreamGateId } from '../config/identity.ts'
 import type { Admission, Gate, GateObserver, Permit } from '../gate/gate.ts'
 import type { Runtime } from '../runtime.ts'
+import { endpointLimits } from '../state/endpoint-cells.ts'
 import { ungated } from '../state/identities.ts'
 import type { Cursor } from '../state/store.ts'
 import { type Balancer, balancerOver } from './balancer.ts'
@@ -158,8 +159,7 @@ export class Upstream implements Admission {
   #make(config: EndpointConfig, upstream: UpstreamConfig, tls: unknown): Endpoint {
     const { runtime } = this
     const { passive } = upstream.health
-    const { limit } = config
-    const cells = runtime.store.endpoint(config.id, { limit, maxConnections: upstream.pool.maxConnections })
+    const cells = runtime.store.endpoint(config.id, endpointLimits(config, upstream))
     const health = new EndpointHealth(passive, {
       cells,
       wheel: runtime.wheelFor(passive.ejectMs),

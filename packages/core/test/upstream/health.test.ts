@@ -160,6 +160,13 @@ describe('EndpointHealth', () => {
     expect(counted).to.deep.equal(['connectFailed', 'upstreamReset', 'connectTimeout'])
   })
 
+  it('does not count what the upstream refuses in an orderly way, as when it drains', () => {
+    const [first] = open(2)
+    const error = new ProxyError('upstreamReset', 'REFUSED_STREAM', { progress: 'requestSent', refused: true })
+    for (let i = 0; i < 9; i++) first!.failed(error)
+    expect(usable()).to.equal('uu')
+  })
+
   it('does not count a reset after the answer has begun', () => {
     const [first] = open(2)
     fail(first!, 9, 'upstreamReset', 'responseBegun')
