@@ -15,3 +15,14 @@ export { formatTimeout, parseTimeout } from './timeout.ts'
 export { encodeText, Base64Decoder } from './web/base64.ts'
 export { Origins, type Preflight } from './web/cors.ts'
 export { encodeTrailerFrame, type Fields } from './web/trailer-frame.ts'
+export {
+  checkPath,
+  decodeHealthRequest,
+  decodeHealthResponse,
+  encodeHealthRequest,
+  encodeHealthResponse,
+  servingStatus,
+  type ServingStatusName,
+  watchPath,
+} from './health/messages.ts'
+export { grpcProbe } from './probe.ts'

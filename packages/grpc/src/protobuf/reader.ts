@@ -1,0 +1,125 @@
+/** How a field stands on the wire (protobuf encoding, "Message Structure"). */
+export const wireType = { varint: 0, fixed64: 1, bytes: 2, startGroup: 3, endGroup: 4, fixed32: 5 } as const
+
+/** A message that is no protobuf; the message is a sentence. Thrown by readers, caught where a message begins. */
+export class MalformedMessage extends Error {
+  override readonly name = 'MalformedMessage'
+}
+
+/** Groups and messages within each other; protobuf's own libraries stop at as many. */
+export const maxDepth = 100
+
+/** Reads one message from a range of a buffer, field by field. Every bound is checked: bad bytes make it throw. */
+export class ProtobufReader {
+  readonly #buf: Buffer
+  readonly #end: number
+  #at: number
+
+  constructor(buf: Buffer, start = 0, end: number = buf.length) {
+    this.#buf = buf
+    this.#at = start
+    this.#end = end
+  }
+
+  get done(): boolean {
+    return this.#at >= this.#end
+  }
+
+  /** The next tag: field number times 8 plus wire type. */
+  tag(): number {
+    const tag = this.#varint()
+    if (tag > 0xffffffffn || tag < 8n) throw new MalformedMessage('a field has an impossible number')
+    return Number(tag)
+  }
+
+  /** A varint as an unsigned number of 64 bits. */
+  uint64(): bigint {
+    return BigInt.asUintN(64, this.#varint())
+  }
+
+  /** A varint's lower 32 bits, unsigned. */
+  uint32(): number {
+    return Number(this.#varint() & 0xffffffffn)
+  }
+
+  fixed32(): number {
+    return this.#buf.readUInt32LE(this.#skip(4))
+  }
+
+  fixed64(): bigint {
+    return this.#buf.readBigUInt64LE(this.#skip(8))
+  }
+
+  float(): number {
+    return this.#buf.readFloatLE(this.#skip(4))
+  }
+
+  double(): number {
+    return this.#buf.readDoubleLE(this.#skip(8))
+  }
+
+  /** Length and octets; the buffer is a view, lent like the one that is read. */
+  bytes(): Buffer {
+    const length = this.#varint()
+    if (length > BigInt(this.#end - this.#at)) throw new MalformedMessage('a field is longer than its message')
+    const start = this.#skip(Number(length))
+    return this.#buf.subarray(start, this.#at)
+  }
+
+  /** Skips the value of a field whose tag was just read. */
+  skip(tag: number, depth = 0): void {
+    switch (tag & 7) {
+      case wireType.varint:
+        this.#varint()
+        return
+      case wireType.fixed64:
+        this.#skip(8)
+        return
+      case wireType.bytes:
+        this.bytes()
+        return
+      case wireType.startGroup:
+        this.#skipGroup(tag >>> 3, depth + 1)
+        return
+      case wireType.fixed32:
+        this.#skip(4)
+        return
+      default:
+        throw new MalformedMessage(`a field has the impossible wire type ${tag & 7}`)
+    }
+  }
+
+  #skipGroup(field: number, depth: number): void {
+    if (depth > maxDepth) throw new MalformedMessage(`groups are nested more than ${maxDepth} deep`)
+    for (;;) {
+      const tag = this.tag()
+      if ((tag & 7) !== wireType.endGroup) this.skip(tag, depth)
+      else if (tag >>> 3 === field) return
+      else throw new MalformedMessage('a group ends with the number of another')
+    }
+  }
+
+  /** Moves on by `length` and returns where it was. */
+  #skip(length: number): number {
+    const start = this.#at
+    if (length > this.#end - start) throw new MalformedMessage('a message ends amid a field')
+    this.#at = start + length
+    return start
+  }
+
+  #varint(): bigint {
+    let low = 0
+    for (let shift = 0; shift < 28; shift += 7) {
+      const octet = this.#buf[this.#skip(1)]!
+      low |= (octet & 0x7f) << shift
+      if (octet < 0x80) return BigInt(low)
+    }
+    let value = BigInt(low)
+    for (let shift = 28n; shift < 70n; shift += 7n) {
+      const octet = this.#buf[this.#skip(1)]!
+      value |= BigInt(octet & 0x7f) << shift
+      if (octet < 0x80) return value
+    }
+    throw new MalformedMessage('a number has more than ten octets')
+  }
+}
