@@ -1,4 +1,11 @@
-import type { Config, GateConfig, ListenerConfig, RouteConfig, UpstreamConfig } from './config/config.ts'
+import type {
+  ActiveHealthConfig,
+  Config,
+  GateConfig,
+  ListenerConfig,
+  RouteConfig,
+  UpstreamConfig,
+} from './config/config.ts'
 import { upstreamGateId } from './config/identity.ts'
 import type { Gate } from './gate/gate.ts'
 import type { MetricsBlock } from './metrics/block.ts'
@@ -13,7 +20,7 @@ import { type EndpointTls, Upstream, type UpstreamPlan } from './upstream/upstre
 export interface GenerationParts {
   readonly metrics: MetricsBlock
   /** Probes of active checks, by type. Undefined: another thread probes. */
-  readonly probes: Readonly<Record<'http' | 'tcp', Probe>> | undefined
+  readonly probes: Readonly<Record<ActiveHealthConfig['type'], Probe>> | undefined
   readonly tlsOf: (upstream: UpstreamConfig) => EndpointTls
   /** Default: the machine's resolver. */
   readonly lookup?: Lookup

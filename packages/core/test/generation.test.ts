@@ -26,7 +26,7 @@ describe('Generation', () => {
     }
     return {
       metrics: new MetricsBlock(),
-      probes: { http: probe, tcp: probe },
+      probes: { http: probe, tcp: probe, grpc: probe },
       tlsOf: () => () => undefined,
       ...(lookup === undefined ? {} : { lookup }),
     }

@@ -81,7 +81,7 @@ export class ListenerStand {
     this.runtime.accountTo({ account: ({ reason }) => void this.reasons.push(reason) })
     this.generation = new Generation(parsed.config, this.runtime, {
       metrics: new MetricsBlock(),
-      probes: { http: probe, tcp: probe },
+      probes: { http: probe, tcp: probe, grpc: probe },
       tlsOf: () => () => undefined,
     })
     const { runtime, generation } = this

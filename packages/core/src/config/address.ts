@@ -12,7 +12,7 @@ export type BindAddress = { readonly host: string; readonly port: number } | { r
 export type EndpointAddress = { readonly host: string; readonly port: number } | { readonly path: string }
 
 /** How an endpoint is spoken to, as far as its address tells; undefined for a bare `host:port`. */
-export type AddressScheme = 'http' | 'https' | 'tcp' | 'ws' | 'wss' | 'unix'
+export type AddressScheme = 'http' | 'https' | 'h2c' | 'grpc' | 'grpcs' | 'tcp' | 'ws' | 'wss' | 'unix'
 
 /** An address as it was written: where, and by which scheme. */
 export interface ParsedAddress {
@@ -21,9 +21,26 @@ export interface ParsedAddress {
 }
 
 /** The schemes an address may have, in the order they are listed to people. */
-export const addressSchemes: readonly AddressScheme[] = ['http', 'https', 'tcp', 'ws', 'wss', 'unix']
+export const addressSchemes: readonly AddressScheme[] = [
+  'http',
+  'https',
+  'h2c',
+  'grpc',
+  'grpcs',
+  'tcp',
+  'ws',
+  'wss',
+  'unix',
+]
 
-const defaultPorts: Readonly<Record<string, number>> = { http: 80, https: 443, ws: 80, wss: 443 }
+const defaultPorts: Readonly<Record<string, number>> = {
+  http: 80,
+  https: 443,
+  h2c: 80,
+  grpcs: 443,
+  ws: 80,
+  wss: 443,
+}
 
 /** `host:port`, `[::]:port`, `:port` (both families) or `unix:/path`. */
 export function parseBind(text: string): BindAddress | Problem {
@@ -73,7 +90,12 @@ export function parseEndpointAddress(text: string): ParsedAddress | Problem {
 
 /** Whether a scheme says that the endpoint is spoken to through TLS. */
 export function isSecureScheme(scheme: AddressScheme | undefined): boolean {
-  return scheme === 'https' || scheme === 'wss'
+  return scheme === 'https' || scheme === 'wss' || scheme === 'grpcs'
+}
+
+/** Whether a scheme says that the endpoint is spoken to by HTTP/2. */
+export function isHttp2Scheme(scheme: AddressScheme | undefined): boolean {
+  return scheme === 'h2c' || scheme === 'grpc' || scheme === 'grpcs'
 }
 
 /** An address as text: `host:port`, `[v6]:port`, `:port`, `unix:/path`. The same place has the same text. */

@@ -49,7 +49,7 @@ export interface LogConfig {
 }
 
 /** The protocols a listener can speak. */
-export type ListenerProtocol = 'http' | 'websocket' | 'tcp'
+export type ListenerProtocol = 'http' | 'websocket' | 'grpc' | 'tcp'
 
 /** One listener: addresses that speak one protocol and share routes. */
 export interface ListenerConfig {
@@ -73,6 +73,15 @@ export interface ListenerConfig {
   readonly minRate: MinRate
   readonly timeouts: ListenerTimeouts
   readonly limits: ListenerLimits
+  readonly http2: ListenerHttp2Config
+  /** What a grpc listener does with requests of other content types: 415, or it passes them on. */
+  readonly other: 'refuse' | 'pass'
+  /** gRPC-Web; undefined: it is not spoken. */
+  readonly web: WebConfig | undefined
+  /** Whether the listener answers grpc.health.v1 by itself. */
+  readonly health: boolean
+  /** JSON for gRPC services; undefined: none. */
+  readonly transcode: TranscodeConfig | undefined
   readonly gate: GateConfig | undefined
   /** Never empty. A tcp listener, and one with a bare `upstream`, has one route that takes everything. */
   readonly routes: readonly RouteConfig[]
@@ -111,6 +120,44 @@ export interface ListenerLimits {
   readonly maxHeadBytes: number
   readonly maxFields: number
   readonly maxTargetBytes: number
+}
+
+/** How clients speak HTTP/2, and what they may do to a connection. The `max…` are `wire`'s floods: one more ends it. */
+export interface ListenerHttp2Config {
+  /** Streams that a client may have open at once on one connection. */
+  readonly maxStreams: number
+  /** What a client may send on a new stream before it is given more. */
+  readonly windowBytes: number
+  /** What the window of a stream may grow to. Not below `windowBytes`. */
+  readonly maxWindowBytes: number
+  /** Streams reset before they were answered. */
+  readonly maxResets: number
+  readonly maxPings: number
+  readonly maxSettings: number
+  /** Frames that carry nothing. */
+  readonly maxEmptyFrames: number
+  /** CONTINUATION frames of one header block. */
+  readonly maxContinuations: number
+  /** The age from which a connection is asked to end (GOAWAY); Infinity: it lives as long as it likes. */
+  readonly maxAgeMs: number
+  /** A PING after so long without a frame while streams are open; Infinity: none. */
+  readonly pingMs: number
+}
+
+/** gRPC-Web on a listener. */
+export interface WebConfig {
+  /** `https://host` or `https://host:port`, as browsers write them, or `*` for any. */
+  readonly origins: readonly string[]
+}
+
+/** gRPC services that are also served as JSON by their `google.api.http` annotations. */
+export interface TranscodeConfig {
+  /** `.proto` files; those of any other extension are descriptor sets. */
+  readonly protos: readonly string[]
+  /** Full names; undefined: all that the files tell of. */
+  readonly services: readonly string[] | undefined
+  /** Where imports are looked up besides. */
+  readonly includes: readonly string[]
 }
 
 /** One route of a listener. */
@@ -173,12 +220,17 @@ export interface GateConfig {
 /** The ways to choose among endpoints. */
 export type Balance = 'roundRobin' | 'weightedRoundRobin'
 
+/** What is spoken with an upstream. `auto`: what ALPN says under TLS; in the clear HTTP/2 for gRPC, HTTP/1.1 for the rest. */
+export type UpstreamProtocol = 'auto' | 'http1' | 'http2'
+
 /** A set of endpoints that serve the same. */
 export interface UpstreamConfig {
   /** Of an anonymous upstream the canonical address, such as `http://127.0.0.1:4000`. */
   readonly name: string
   /** Never empty. */
   readonly endpoints: readonly EndpointConfig[]
+  /** `http2` too when an endpoint is written as `h2c:`, `grpc:` or `grpcs:`. */
+  readonly protocol: UpstreamProtocol
   readonly balance: Balance
   readonly gate: GateConfig | undefined
   readonly pool: PoolConfig
@@ -197,7 +249,7 @@ export interface EndpointConfig {
   /** `endpoint:UPSTREAM/ADDRESS`, the identity of its limit and its state. */
   readonly id: string
   readonly address: EndpointAddress
-  /** Through TLS: the upstream has `tls`, or the address is `https:` or `wss:`. */
+  /** Through TLS: the upstream has `tls`, or the address is `https:`, `wss:` or `grpcs:`. */
   readonly secure: boolean
   readonly weight: number
   /** How many may run on it; Infinity where none is written. */
@@ -209,6 +261,12 @@ export interface PoolConfig {
   readonly maxIdle: number
   readonly idleTimeoutMs: number
   readonly maxConnections: number
+  /** Exchanges that one connection of HTTP/2 carries at once, if its peer lets it. */
+  readonly maxStreams: number
+  /** The age from which a connection of HTTP/2 takes no new exchange; Infinity: none. */
+  readonly maxAgeMs: number
+  /** A PING after so long without a frame while exchanges run on a connection of HTTP/2; Infinity: none. */
+  readonly pingMs: number
 }
 
 /** How long an upstream may take. Infinity: for ever. */
@@ -227,6 +285,13 @@ export interface HealthConfig {
   readonly passive: PassiveHealthConfig
 }
 
+/** What a probe asks. */
+export type ActiveProbe =
+  | { readonly type: 'http'; readonly path: string }
+  | { readonly type: 'tcp' }
+  /** grpc.health.v1; the empty name asks for the server as a whole. */
+  | { readonly type: 'grpc'; readonly service: string }
+
 /** Probes. */
 export type ActiveHealthConfig = {
   readonly intervalMs: number
@@ -235,7 +300,7 @@ export type ActiveHealthConfig = {
   readonly fall: number
   /** Successes in a row that bring it back. */
   readonly rise: number
-} & ({ readonly type: 'http'; readonly path: string } | { readonly type: 'tcp' })
+} & ActiveProbe
 
 /** What counts as a failure of an endpoint. */
 export type PassiveFailure = 'connectFailure' | '5xx'
@@ -251,7 +316,7 @@ export interface PassiveHealthConfig {
 }
 
 /** What may be tried again. */
-export type RetryCause = 'connectFailure' | 'stale' | 'resetBeforeResponse'
+export type RetryCause = 'connectFailure' | 'refused' | 'stale' | 'resetBeforeResponse'
 
 /** When a failed attempt is followed by another. */
 export interface RetryConfig {

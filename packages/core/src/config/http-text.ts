@@ -16,9 +16,13 @@ const framingFields = new Set([
 ])
 const placeholders = ['path', 'query', 'host']
 
-/** A method (RFC 9110 §9.1): a token; those known are upper case, and a method has one spelling. */
+/** What any method is (RFC 9110 §9.1), and more than any method of gRPC. */
+export function checkToken(method: string): string | undefined {
+  return token.test(method) ? undefined : `\`${method}\` is not a method.`
+}
+
+/** A method of HTTP: those known are upper case, and a method has one spelling. */
 export function checkMethod(method: string): Problem | undefined {
-  if (!token.test(method)) return problem(`\`${method}\` is not a method.`)
   const upper = method.toUpperCase()
   return method === upper ? undefined : problem(`The method \`${method}\` must be upper case.`, `Write \`${upper}\`.`)
 }

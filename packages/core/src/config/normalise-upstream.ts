@@ -1,12 +1,20 @@
 import {
   formatAddress,
   formatParsedAddress,
+  isHttp2Scheme,
   isSecureScheme,
   parseEndpointAddress,
   type EndpointAddress,
   type ParsedAddress,
 } from './address.ts'
-import type { EndpointConfig, GateConfig, HealthConfig, UpstreamConfig } from './config.ts'
+import type {
+  ActiveProbe,
+  EndpointConfig,
+  GateConfig,
+  HealthConfig,
+  UpstreamConfig,
+  UpstreamProtocol,
+} from './config.ts'
 import { defaults } from './defaults.ts'
 import { endpointId, upstreamGateId } from './identity.ts'
 import { isProblem } from './problem.ts'
@@ -32,10 +40,7 @@ export function makeGate(id: string, gate: CheckedGate): GateConfig {
 export function normaliseUpstream(name: string, upstream: CheckedUpstream, resolvePath: ResolvePath): UpstreamConfig {
   const { pool, timeouts, buffer, dns, retries } = defaults.upstream
   const endpoints = upstream.endpoints.map((written): EndpointConfig => {
-    const { address, weight, limit } =
-      'weight' in written || 'limit' in written || !('scheme' in written)
-        ? (written as Exclude<typeof written, ParsedAddress>)
-        : { address: written, weight: undefined, limit: undefined }
+    const { address, weight, limit } = endpointOf(written)
     const resolved = resolveAddress(address.address, resolvePath)
     return {
       id: endpointId(name, formatAddress(resolved)),
@@ -48,12 +53,16 @@ export function normaliseUpstream(name: string, upstream: CheckedUpstream, resol
   return {
     name,
     endpoints,
+    protocol: protocolOf(upstream),
     balance: upstream.balance ?? defaults.upstream.balance,
     gate: upstream.gate === undefined ? undefined : makeGate(upstreamGateId(name), upstream.gate),
     pool: {
       maxIdle: upstream.pool?.maxIdle ?? pool.maxIdle,
       idleTimeoutMs: upstream.pool?.idleTimeout ?? pool.idleTimeoutMs,
       maxConnections: upstream.pool?.maxConnections ?? pool.maxConnections,
+      maxStreams: upstream.pool?.maxStreams ?? pool.maxStreams,
+      maxAgeMs: upstream.pool?.maxAge ?? pool.maxAgeMs,
+      pingMs: upstream.pool?.ping ?? pool.pingMs,
     },
     timeouts: {
       connectMs: upstream.timeouts?.connect ?? timeouts.connectMs,
@@ -77,6 +86,21 @@ export function normaliseUpstream(name: string, upstream: CheckedUpstream, resol
             serverName: upstream.tls.serverName?.toLowerCase(),
           },
   }
+}
+
+type WrittenEndpoint = CheckedUpstream['endpoints'][number]
+
+/** An endpoint as an object, also where only its address was written. */
+function endpointOf(written: WrittenEndpoint): Exclude<WrittenEndpoint, ParsedAddress> {
+  return 'weight' in written || 'limit' in written || !('scheme' in written)
+    ? (written as Exclude<WrittenEndpoint, ParsedAddress>)
+    : { address: written }
+}
+
+/** What is written, or what the schemes say; the checks have made sure that they do not contradict each other. */
+function protocolOf({ protocol = defaults.upstream.protocol, endpoints }: CheckedUpstream): UpstreamProtocol {
+  if (protocol !== 'auto') return protocol
+  return endpoints.some((one) => isHttp2Scheme(endpointOf(one).address.scheme)) ? 'http2' : protocol
 }
 
 /** The upstream that stands for an address; its name is the address with its scheme, and so the same each time. */
@@ -109,7 +133,12 @@ function normaliseHealth(health: CheckedUpstream['health']): HealthConfig {
     fall: active.fall ?? activeHealth.fall,
     rise: active.rise ?? activeHealth.rise,
   }
-  const type = active.type ?? activeHealth.type
+  return { active: { ...schedule, ...probeOf(active) }, passive }
+}
+
+function probeOf({ type, path, grpc }: NonNullable<NonNullable<CheckedUpstream['health']>['active']>): ActiveProbe {
+  if (type === 'grpc' || grpc !== undefined) return { type: 'grpc', service: grpc ?? '' }
+  if (type === 'tcp') return { type }
   // The checks have made sure that an HTTP probe has a path.
-  return { active: type === 'tcp' ? { ...schedule, type } : { ...schedule, type, path: active.path! }, passive }
+  return { type: defaults.upstream.activeHealth.type, path: path! }
 }

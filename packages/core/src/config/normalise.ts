@@ -1,19 +1,22 @@
 import { resolve } from 'node:path'
-import { formatHostPattern } from '../routing/host.ts'
-import { compileMatch, type RouteMatch } from '../routing/match.ts'
 import { normalizeLiteral } from '../routing/path.ts'
 import type { BindAddress } from './address.ts'
 import type {
   Config,
   GateConfig,
   ListenerConfig,
+  ListenerHttp2Config,
+  ListenerProtocol,
   ListenerTimeouts,
   RouteAction,
   RouteConfig,
+  TranscodeConfig,
   UpstreamConfig,
 } from './config.ts'
 import { defaults } from './defaults.ts'
+import { normaliseOrigin } from './grpc-text.ts'
 import { listenerGateId, routeGateId, routeId } from './identity.ts'
+import { normaliseMatch } from './normalise-match.ts'
 import {
   makeGate,
   normaliseAnonymous,
@@ -101,13 +104,49 @@ function normaliseListener(name: string, listener: CheckedListener, context: Con
       maxFields: listener.limits?.fields ?? limits.maxFields,
       maxTargetBytes: listener.limits?.target ?? limits.maxTargetBytes,
     },
+    http2: normaliseHttp2(listener.http2),
+    other: listener.other ?? defaults.listener.other,
+    web: listener.web === undefined ? undefined : { origins: listener.web.origins.map(normaliseOrigin) },
+    health: listener.health ?? defaults.listener.health,
+    transcode: normaliseTranscode(listener.transcode, resolvePath),
     gate: resolveGate(listener.gate, listenerGateId(name), context),
-    routes: routes.map((route) => normaliseRoute(name, route, context)),
+    routes: routes.map((route) => normaliseRoute({ name, protocol: listener.protocol }, route, context)),
   }
 }
 
-function normaliseRoute(listener: string, route: CheckedRoute, context: Context): RouteConfig {
-  const match = normaliseMatch(route.match)
+function normaliseHttp2(http2: CheckedListener['http2']): ListenerHttp2Config {
+  const { http2: fallback } = defaults.listener
+  const windowBytes = http2?.window ?? fallback.windowBytes
+  return {
+    maxStreams: http2?.maxStreams ?? fallback.maxStreams,
+    windowBytes,
+    // Who writes a large window alone means that it may be so large.
+    maxWindowBytes: http2?.maxWindow ?? Math.max(windowBytes, fallback.maxWindowBytes),
+    maxResets: http2?.maxResets ?? fallback.maxResets,
+    maxPings: http2?.maxPings ?? fallback.maxPings,
+    maxSettings: http2?.maxSettings ?? fallback.maxSettings,
+    maxEmptyFrames: http2?.maxEmptyFrames ?? fallback.maxEmptyFrames,
+    maxContinuations: http2?.maxContinuations ?? fallback.maxContinuations,
+    maxAgeMs: http2?.maxAge ?? fallback.maxAgeMs,
+    pingMs: http2?.ping ?? fallback.pingMs,
+  }
+}
+
+function normaliseTranscode(
+  transcode: CheckedListener['transcode'],
+  resolvePath: ResolvePath,
+): TranscodeConfig | undefined {
+  if (transcode === undefined) return undefined
+  const { protos, services, includes = [] } = transcode
+  return { protos: protos.map(resolvePath), services, includes: includes.map(resolvePath) }
+}
+
+function normaliseRoute(
+  { name: listener, protocol }: { readonly name: string; readonly protocol: ListenerProtocol },
+  route: CheckedRoute,
+  context: Context,
+): RouteConfig {
+  const match = normaliseMatch(route.match ?? {}, protocol)
   const id = routeId(listener, { name: route.name, match })
   return {
     id,
@@ -115,17 +154,6 @@ function normaliseRoute(listener: string, route: CheckedRoute, context: Context)
     match,
     gate: resolveGate(route.gate, routeGateId(id), context),
     action: actionOf(route, context),
-  }
-}
-
-/** The match in its canonical writing; methods keep their order. */
-function normaliseMatch(match: CheckedRoute['match']): RouteMatch {
-  const { host, path, headers } = compileMatch(match ?? {})
-  return {
-    host: host === undefined ? undefined : formatHostPattern(host),
-    path: path?.text,
-    methods: match?.method,
-    headers: headers === undefined ? undefined : Object.fromEntries(headers),
   }
 }
 

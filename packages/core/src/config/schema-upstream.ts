@@ -3,6 +3,7 @@ import { parseHostPattern } from '../routing/host.ts'
 import { parseEndpointAddress } from './address.ts'
 import { defaults } from './defaults.ts'
 import { checkedText, count, duration, notText, ratio, section, size, text } from './fields.ts'
+import { checkHealthService } from './grpc-text.ts'
 import { checkProbePath } from './http-text.ts'
 import { gate, maxPermits } from './schema-gate.ts'
 import { bytes, file, ms, percent, plain } from './schema-words.ts'
@@ -29,10 +30,15 @@ const endpoint = z.union(
 const health = section({
   active: section({
     type: z
-      .enum(['http', 'tcp'])
+      .enum(['http', 'tcp', 'grpc'])
       .optional()
       .describe(`What a probe is. ${plain(upstreamDefaults.activeHealth.type)}`),
     path: checkedText(checkProbePath).optional().describe('What an HTTP probe asks for; it must be given.'),
+    grpc: checkedText(checkHealthService)
+      .optional()
+      .describe(
+        'The service that a probe of grpc.health.v1 asks for; `""` is the server as a whole. It makes `type: grpc`.',
+      ),
     interval: duration({ min: 100, off: false })
       .optional()
       .describe(`Between two probes. ${ms(upstreamDefaults.activeHealth.intervalMs)}`),
@@ -72,6 +78,12 @@ const health = section({
 /** An upstream. */
 export const upstream = section({
   endpoints: z.array(endpoint).min(1).describe('The addresses that serve the same.'),
+  protocol: z
+    .enum(['auto', 'http1', 'http2'])
+    .optional()
+    .describe(
+      `What is spoken with it. \`auto\`: what ALPN says under TLS; in the clear HTTP/2 for gRPC and HTTP/1.1 for the rest. ${plain(upstreamDefaults.protocol)}`,
+    ),
   balance: z
     .enum(['roundRobin', 'weightedRoundRobin'])
     .optional()
@@ -87,6 +99,21 @@ export const upstream = section({
     maxConnections: count(1, maxConnections)
       .optional()
       .describe(`Connections to an endpoint. ${plain(upstreamDefaults.pool.maxConnections)}`),
+    maxStreams: count(1, maxConnections)
+      .optional()
+      .describe(
+        `Requests that one connection of HTTP/2 carries at once, if the endpoint lets it. ${plain(upstreamDefaults.pool.maxStreams)}`,
+      ),
+    maxAge: duration({ min: 1000 })
+      .optional()
+      .describe(
+        `The age from which a connection of HTTP/2 takes no new request. ${ms(upstreamDefaults.pool.maxAgeMs)}`,
+      ),
+    ping: duration({ min: 1000 })
+      .optional()
+      .describe(
+        `A PING after so long without a frame while requests run on a connection of HTTP/2; one that does not answer it is broken. ${ms(upstreamDefaults.pool.pingMs)}`,
+      ),
   })
     .optional()
     .describe('The connections kept to each endpoint.'),
@@ -127,7 +154,7 @@ export const upstream = section({
       .optional()
       .describe(`Attempts after the first. ${plain(upstreamDefaults.retries.max)}`),
     on: z
-      .array(z.enum(['connectFailure', 'stale', 'resetBeforeResponse']))
+      .array(z.enum(['connectFailure', 'refused', 'stale', 'resetBeforeResponse']))
       .optional()
       .describe(`After what. ${plain(upstreamDefaults.retries.on)}`),
     budget: ratio()

@@ -10,7 +10,10 @@ import { formatDuration, formatRate } from './quantity.ts'
 import { gate, maxPermits } from './schema-gate.ts'
 import { upstream } from './schema-upstream.ts'
 import { bytes, file, ms, plain, sentence } from './schema-words.ts'
-import { checkFieldValue, checkMethod, checkPrefix, checkRedirect } from './http-text.ts'
+import { checkServicePattern } from './grpc-text.ts'
+import { checkFieldValue, checkPrefix, checkRedirect, checkToken } from './http-text.ts'
+import { transcode, web } from './schema-grpc.ts'
+import { http2 } from './schema-http2.ts'
 
 // Every key has a description, which the JSON Schema shows in editors. Defaults are read from `defaults`, and filled
 // in by `normalise.ts`. What concerns more than one key is checked in `check.ts`.
@@ -34,9 +37,16 @@ const match = section({
   path: checkedText((path) => sentence(parsePathPattern(path)))
     .optional()
     .describe('A path: `/health`, `/users/*` (and `/users`), `/users/*/orders` (one segment).'),
-  method: oneOrMore(checkedText(checkMethod))
+  service: checkedText(checkServicePattern)
     .optional()
-    .describe('A method, or a list of methods of which it must be one.'),
+    .describe(
+      'A gRPC service by its full name: `shop.v1.Orders`, or `shop.v1.*` for every service below a package. In place of `path`.',
+    ),
+  method: oneOrMore(checkedText(checkToken))
+    .optional()
+    .describe(
+      'A method, or a list of methods of which it must be one: of HTTP, such as `GET`, or beside `service` of gRPC, such as `Place`.',
+    ),
   headers: z
     .record(z.string(), checkedText(checkFieldValue))
     .optional()
@@ -57,7 +67,7 @@ const route = section({
     .string()
     .optional()
     .describe(
-      'The name of an upstream, or an address such as `http://127.0.0.1:4000` (http, https, tcp, ws, wss, unix).',
+      'The name of an upstream, or an address such as `http://127.0.0.1:4000` (http, https, h2c, grpc, grpcs, tcp, ws, wss, unix).',
     ),
   gate: gateOrName.optional().describe('How many requests of this route may run at once: a gate, or the name of one.'),
   respond: section({
@@ -95,7 +105,11 @@ const listener = section({
         : notText(input),
     ),
   ).describe('Where to listen: host:port, [::]:port, :port (both families) or unix:/path; a list binds several.'),
-  protocol: z.enum(['http', 'websocket', 'tcp']).describe('What the listener speaks. `websocket` takes upgrades only.'),
+  protocol: z
+    .enum(['http', 'websocket', 'grpc', 'tcp'])
+    .describe(
+      'What the listener speaks. `http` takes HTTP/1.1, HTTP/2, WebSocket and gRPC; `websocket` upgrades only; `grpc` gRPC only.',
+    ),
   tls: section({
     cert: file('The certificate chain, a PEM file.'),
     key: file('The private key, a PEM file.'),
@@ -178,6 +192,21 @@ const listener = section({
   })
     .optional()
     .describe('How large a request may be.'),
+  http2: http2.optional().describe('How clients of http and grpc listeners speak HTTP/2, and what they may do.'),
+  other: z
+    .enum(['refuse', 'pass'])
+    .optional()
+    .describe(
+      `What a grpc listener does with requests of other content types: 415, or it passes them on as an http listener would. ${plain(listenerDefaults.other)}`,
+    ),
+  web: web.optional().describe('gRPC-Web, also over HTTP/1.1, on grpc and http listeners. Default: none.'),
+  health: z
+    .boolean()
+    .optional()
+    .describe(`Whether a grpc or http listener answers grpc.health.v1 by itself. ${plain(listenerDefaults.health)}`),
+  transcode: transcode
+    .optional()
+    .describe('JSON for gRPC services by their HTTP annotations, on grpc and http listeners. Default: none.'),
 })
 
 /** The schema of the file: what people write, checked key by key and turned into numbers and addresses. */

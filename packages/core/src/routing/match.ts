@@ -1,6 +1,6 @@
 import { formatHostPattern, hostName, parseHostPattern, type HostPattern } from './host.ts'
 import type { Head } from './head.ts'
-import { comparePaths, matchesPath, parsePathPattern, type PathPattern } from './path-pattern.ts'
+import { comparePaths, matchesPath, packagePattern, parsePathPattern, type PathPattern } from './path-pattern.ts'
 
 /** What a request must be for a route to take it. What is absent does not matter. */
 export interface RouteMatch {
@@ -9,13 +9,17 @@ export interface RouteMatch {
   // A line comment, since a pattern with a star in its midst would end a block comment.
   // `/health`, `/users/*` (`/users` too), `/users/*/orders` (one segment).
   readonly path?: string | undefined
+  /** In place of `path`: `shop.v1.Orders`, a gRPC service, or `shop.v1.*` for every service below the package. */
+  readonly service?: string | undefined
+  /** The methods of the service (which is no package then) of which it must be one. */
+  readonly calls?: readonly string[] | undefined
   /** The methods of which it must be one, in upper case. */
   readonly methods?: readonly string[] | undefined
   /** Fields by lower-case name, and the value that each must have. */
   readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
-/** A `RouteMatch` in a form that is quick to compare. */
+/** A `RouteMatch`, or one path of it, in a form that is quick to compare. */
 export interface Matcher {
   readonly host: HostPattern | undefined
   readonly path: PathPattern | undefined
@@ -24,29 +28,46 @@ export interface Matcher {
   readonly headers: ReadonlyArray<readonly [name: string, value: string]> | undefined
 }
 
-/** Throws a TypeError with a sentence when the host or the path is no pattern. */
-export function compileMatch(match: RouteMatch): Matcher {
+/**
+ * One matcher for each path that a match names: several methods of a service are several paths. Throws a TypeError with a
+ * sentence when the host or the path is no pattern.
+ */
+export function compileMatch(match: RouteMatch): readonly [Matcher, ...Matcher[]] {
   const host = match.host === undefined ? undefined : parseHostPattern(match.host)
-  const path = match.path === undefined ? undefined : parsePathPattern(match.path)
   if (typeof host === 'string') throw new TypeError(host)
-  if (typeof path === 'string') throw new TypeError(path)
   const headers = Object.entries(match.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value] as const)
   headers.sort(([a], [b]) => (a < b ? -1 : 1))
-  return {
-    host,
-    path,
+  const rest = {
     methods: match.methods === undefined || match.methods.length === 0 ? undefined : [...match.methods].sort(),
     headers: headers.length === 0 ? undefined : headers,
   }
+  const [first, ...others] = pathsOf(match)
+  return [{ host, path: first, ...rest }, ...others.map((path) => ({ host, path, ...rest }))]
+}
+
+function pathsOf({ path, service, calls }: RouteMatch): ReadonlyArray<PathPattern | undefined> {
+  if (service !== undefined) {
+    if (service.endsWith('.*')) return [packagePattern(service.slice(0, -2))]
+    const names = calls === undefined || calls.length === 0 ? ['*'] : [...new Set(calls)].sort()
+    return names.map((name) => patternOf(`/${service}/${name}`))
+  }
+  return [path === undefined ? undefined : patternOf(path)]
+}
+
+function patternOf(text: string): PathPattern {
+  const pattern = parsePathPattern(text)
+  if (typeof pattern === 'string') throw new TypeError(pattern)
+  return pattern
 }
 
 /**
  * A match as one line, equal for equal matches whatever their writing: `GET,HEAD api.example.com/orders/* x-canary=1`,
- * `/health`, `api.example.com`, and `*` for what matches everything.
+ * `/health`, `/shop.v1.Orders/Cancel,Place`, `api.example.com`, and `*` for what matches everything.
  */
 export function canonicalMatch(match: RouteMatch): string {
-  const { host, path, methods, headers } = compileMatch(match)
-  const place = `${host === undefined ? '' : formatHostPattern(host)}${path?.text ?? ''}`
+  const [{ host, path, methods, headers }, ...others] = compileMatch(match)
+  const more = others.map((other) => `,${other.path?.text.slice(other.path.text.lastIndexOf('/') + 1)}`)
+  const place = `${host === undefined ? '' : formatHostPattern(host)}${path?.text ?? ''}${more.join('')}`
   const words = [...(methods === undefined ? [] : [methods.join(',')]), place === '' ? '*' : place]
   for (const [name, value] of headers ?? [])
     words.push(`${name}=${/[\s"]/.test(value) ? JSON.stringify(value) : value}`)

@@ -8,6 +8,8 @@ export interface PathPattern {
   readonly exact: boolean
   /** The last segment is `*`: whatever lies below matches, and the path above it too. */
   readonly prefix: boolean
+  /** `/shop.v1.*` and what lies below: the first segment only begins with the literal text and a dot. */
+  readonly package: boolean
   /** The segments after the first `/`; `*` is any one segment that is not empty. The `*` of a prefix is left out. */
   readonly segments: readonly string[]
   /** Where the first `*` stands among the segments; their number when there is none. */
@@ -43,10 +45,25 @@ export function parsePathPattern(text: string): PathPattern | string {
     text: canonical,
     exact: !prefix && star < 0,
     prefix,
+    package: false,
     segments,
     firstWildcard,
     literalPrefix: literal.length === 0 ? '' : `/${literal.join('/')}`,
     literals: segments.filter((segment) => segment !== '*' && segment !== '').length,
+  }
+}
+
+/** The pattern of every method of every service below a package: the path of a gRPC call is `/PACKAGE.SERVICE/METHOD`. */
+export function packagePattern(name: string): PathPattern {
+  return {
+    text: `/${name}.*/*`,
+    exact: false,
+    prefix: true,
+    package: true,
+    segments: ['*'],
+    firstWildcard: 0,
+    literalPrefix: `/${name}`,
+    literals: 0,
   }
 }
 
@@ -55,6 +72,7 @@ export function matchesPath(pattern: PathPattern, path: string): boolean {
   if (pattern.exact) return path === pattern.text
   if (path.length === 0 || !path.startsWith(pattern.literalPrefix)) return false
   let at = pattern.literalPrefix.length
+  if (pattern.package) return path.charCodeAt(at) === 0x2e && path.indexOf('/', at) > at + 1
   const { segments } = pattern
   for (let index = pattern.firstWildcard; index < segments.length; index++) {
     if (path.charCodeAt(at) !== 0x2f) return false

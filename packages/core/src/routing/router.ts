@@ -38,6 +38,8 @@ interface HostTable<T> {
   readonly exact: Map<string, Entry<T>[]>
   /** Routes by a hash of the literal text before their first `*`; equal hashes share a list and are told apart later. */
   readonly patterns: Map<number, Entry<T>[]>
+  /** Routes of packages, by the same hash. */
+  readonly packages: Map<number, Entry<T>[]>
   /** Routes that say nothing about the path. */
   readonly any: Entry<T>[]
 }
@@ -64,7 +66,7 @@ export class Router<T> {
 
   /** Throws a TypeError when a host or a path is no pattern; a checked configuration has none. */
   constructor(routes: ReadonlyArray<RouterEntry<T>>) {
-    const compiled = routes.map(({ match, value }) => ({ matcher: compileMatch(match), value }))
+    const compiled = routes.flatMap(({ match, value }) => compileMatch(match).map((matcher) => ({ matcher, value })))
     // The sort is stable, so that equal matchers stay in the order of the file.
     compiled.sort((a, b) => compareMatchers(a.matcher, b.matcher))
     this.#entries = compiled.map((entry, rank) => ({ ...entry, rank }))
@@ -133,7 +135,7 @@ export class Router<T> {
   }
 }
 
-const emptyTable = <T>(): HostTable<T> => ({ exact: new Map(), patterns: new Map(), any: [] })
+const emptyTable = <T>(): HostTable<T> => ({ exact: new Map(), patterns: new Map(), packages: new Map(), any: [] })
 
 function takesAll({ host, path, methods, headers }: Matcher): boolean {
   return host === undefined && path === undefined && methods === undefined && headers === undefined
@@ -143,7 +145,7 @@ function insert<T>(table: HostTable<T>, entry: Entry<T>): void {
   const { path } = entry.matcher
   if (path === undefined) table.any.push(entry)
   else if (path.exact) append(table.exact, path.text, entry)
-  else append(table.patterns, hashOf(path.literalPrefix), entry)
+  else append(path.package ? table.packages : table.patterns, hashOf(path.literalPrefix), entry)
 }
 
 function append<K, T>(lists: Map<K, Entry<T>[]>, key: K, entry: Entry<T>): void {
@@ -158,8 +160,9 @@ function findIn<T>(table: HostTable<T>, head: Head): Entry<T> | undefined {
     const entry = exact === undefined ? undefined : firstOf(exact, head)
     if (entry !== undefined) return entry
   }
-  const pattern = table.patterns.size > 0 ? findPattern(table.patterns, head) : undefined
-  return pattern ?? firstOf(table.any, head)
+  let best = table.patterns.size > 0 ? findPattern(table.patterns, head) : undefined
+  if (table.packages.size > 0) best = findPackage(table.packages, head, best)
+  return best ?? firstOf(table.any, head)
 }
 
 function firstOf<T>(entries: readonly Entry<T>[], head: Head): Entry<T> | undefined {
@@ -186,6 +189,26 @@ function findPattern<T>(patterns: ReadonlyMap<number, Entry<T>[]>, head: Head): 
   return best
 }
 
+/** As `findPattern`, but in the first segment, wherever a dot ends the name of a package. */
+function findPackage<T>(
+  packages: ReadonlyMap<number, Entry<T>[]>,
+  head: Head,
+  best: Entry<T> | undefined,
+): Entry<T> | undefined {
+  const { path } = head
+  let hash = step(0, slash)
+  for (let at = 1; at < path.length; at++) {
+    const code = path.charCodeAt(at)
+    if (code === slash) break
+    if (code === dot) {
+      const entries = packages.get(hash)
+      if (entries !== undefined) best = betterOf(entries, head, path, best)
+    }
+    hash = step(hash, code)
+  }
+  return best
+}
+
 function betterOf<T>(
   entries: readonly Entry<T>[],
   head: Head,
@@ -201,6 +224,7 @@ function betterOf<T>(
 }
 
 const slash = 0x2f
+const dot = 0x2e
 
 // 30 bits, so that V8 keeps the number without an object around it.
 const step = (hash: number, code: number): number => (Math.imul(hash, 31) + code) & 0x3fffffff

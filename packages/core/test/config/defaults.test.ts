@@ -10,7 +10,14 @@ describe('defaults', () => {
       gates: { small: { limit: 1 } },
       upstreams: { u: { endpoints: ['a:1'], health: { active: { path: '/' } } } },
     })
-    const none = { host: undefined, path: undefined, methods: undefined, headers: undefined }
+    const none = {
+      host: undefined,
+      path: undefined,
+      service: undefined,
+      calls: undefined,
+      methods: undefined,
+      headers: undefined,
+    }
     expect(config).to.deep.equal({
       threads: undefined,
       maxWaiting: 65_536,
@@ -35,6 +42,22 @@ describe('defaults', () => {
           minRate: { bytesPerSecond: 1_024, windowMs: 30_000 },
           timeouts: { headMs: 30_000, bodyMs: 30_000, sendMs: 60_000, keepAliveMs: 75_000, idleMs: 3_600_000 },
           limits: { maxHeadBytes: 16_384, maxFields: 100, maxTargetBytes: 8_192 },
+          http2: {
+            maxStreams: 100,
+            windowBytes: 65_536,
+            maxWindowBytes: 1_048_576,
+            maxResets: 200,
+            maxPings: 100,
+            maxSettings: 100,
+            maxEmptyFrames: 100,
+            maxContinuations: 32,
+            maxAgeMs: Infinity,
+            pingMs: 60_000,
+          },
+          other: 'refuse',
+          web: undefined,
+          health: false,
+          transcode: undefined,
           gate: { id: 'listener:web', limit: 50, queue: 100, timeoutMs: 5_000, dryRun: false, abandoned: 'reset' },
           routes: [
             {
@@ -54,9 +77,17 @@ describe('defaults', () => {
           endpoints: [
             { id: 'endpoint:u/a:1', address: { host: 'a', port: 1 }, secure: false, weight: 1, limit: Infinity },
           ],
+          protocol: 'auto',
           balance: 'roundRobin',
           gate: undefined,
-          pool: { maxIdle: 64, idleTimeoutMs: 4_000, maxConnections: 1024 },
+          pool: {
+            maxIdle: 64,
+            idleTimeoutMs: 4_000,
+            maxConnections: 1024,
+            maxStreams: 100,
+            maxAgeMs: Infinity,
+            pingMs: 60_000,
+          },
           timeouts: { connectMs: 5_000, responseMs: 60_000, idleMs: undefined },
           buffer: { maxRequestBytes: 65_536 },
           dns: { refreshMs: 30_000 },
@@ -64,7 +95,7 @@ describe('defaults', () => {
             active: { type: 'http', path: '/', intervalMs: 10_000, timeoutMs: 2_000, fall: 3, rise: 2 },
             passive: { failures: 5, ejectMs: 30_000, maxEjected: 0.5, on: ['connectFailure'] },
           },
-          retries: { max: 1, on: ['connectFailure', 'stale'], budget: 0.2, retryNonIdempotent: false },
+          retries: { max: 1, on: ['connectFailure', 'refused', 'stale'], budget: 0.2, retryNonIdempotent: false },
           tls: undefined,
         },
       ],

@@ -29,6 +29,15 @@ const text = { bad: 5, says: '5 is not text.' } as const
 const object = { bad: 'x', says: 'is not an object of keys and values.' } as const
 const tcp = { [web]: { bind: ':1', protocol: 'tcp', upstream: 'users' } }
 
+const noMatch = {
+  host: undefined,
+  path: undefined,
+  service: undefined,
+  calls: undefined,
+  methods: undefined,
+  headers: undefined,
+}
+
 const plainGate = { dryRun: false, abandoned: 'reset' }
 
 /** The keys that every gate has and that no other key looks like. */
@@ -183,7 +192,7 @@ const keys: readonly Key[] = [
       {
         id: 'web/*',
         name: undefined,
-        match: { host: undefined, path: undefined, methods: undefined, headers: undefined },
+        match: noMatch,
         gate: undefined,
         action: { kind: 'forward', upstream: 'users', stripPrefix: undefined },
       },
@@ -543,7 +552,14 @@ const keys: readonly Key[] = [
     key: `${users}.pool`,
     good: {},
     at: 'upstreams.0.pool',
-    becomes: { maxIdle: 64, idleTimeoutMs: 4_000, maxConnections: 1024 },
+    becomes: {
+      maxIdle: 64,
+      idleTimeoutMs: 4_000,
+      maxConnections: 1024,
+      maxStreams: 100,
+      maxAgeMs: Infinity,
+      pingMs: 60_000,
+    },
     ...object,
   },
   { key: `${users}.pool.maxIdle`, at: 'upstreams.0.pool.maxIdle', ...count },
@@ -596,8 +612,8 @@ const keys: readonly Key[] = [
     good: 'tcp',
     at: 'upstreams.0.health.active',
     becomes: { type: 'tcp', intervalMs: 10_000, timeoutMs: 2_000, fall: 3, rise: 2 },
-    bad: 'grpc',
-    says: '`grpc` is not one of',
+    bad: 'udp',
+    says: '`udp` is not one of',
   },
   {
     key: `${users}.health.active.path`,
@@ -665,7 +681,7 @@ const keys: readonly Key[] = [
     key: `${users}.retries`,
     good: {},
     at: 'upstreams.0.retries',
-    becomes: { max: 1, on: ['connectFailure', 'stale'], budget: 0.2, retryNonIdempotent: false },
+    becomes: { max: 1, on: ['connectFailure', 'refused', 'stale'], budget: 0.2, retryNonIdempotent: false },
     ...object,
   },
   { key: `${users}.retries.max`, at: 'upstreams.0.retries.max', ...count },
@@ -682,8 +698,8 @@ const keys: readonly Key[] = [
     good: 'resetBeforeResponse',
     at: 'upstreams.0.retries.on',
     becomes: ['resetBeforeResponse'],
-    bad: 'refused',
-    says: '`refused` is not one of',
+    bad: 'refusal',
+    says: '`refusal` is not one of',
   },
   {
     key: `${users}.retries.budget`,

@@ -157,6 +157,11 @@ class Service {
 
 function urlOf({ protocol, tls }: ListenerConfig, address: BindAddress): string {
   if ('path' in address) return formatAddress(address)
-  const schemes = { http: ['http', 'https'], websocket: ['ws', 'wss'], tcp: ['tcp', 'tls'] } as const
+  const schemes = {
+    http: ['http', 'https'],
+    websocket: ['ws', 'wss'],
+    grpc: ['grpc', 'grpcs'],
+    tcp: ['tcp', 'tls'],
+  } as const
   return `${schemes[protocol][tls === undefined ? 0 : 1]}://${formatAddress(address)}`
 }

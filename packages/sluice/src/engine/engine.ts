@@ -118,7 +118,8 @@ export class Engine implements DataPlane {
       this.runtime,
       {
         metrics: this.#parts.metrics,
-        probes: this.#parts.probing ? { http: httpProbe, tcp: tcpProbe } : undefined,
+        // Until the probe of grpc.health.v1 is built, an endpoint is well when it can be connected to.
+        probes: this.#parts.probing ? { http: httpProbe, tcp: tcpProbe, grpc: tcpProbe } : undefined,
         tlsOf: connectTls,
       },
       this.#current?.generation,
@@ -339,7 +340,8 @@ export class Engine implements DataPlane {
         routes: config.routes.map((route, i) => httpRoute(config.name, route, ways[i]!)),
         tls,
         upgrades: [webSocketUpgrade],
-        upgradesOnly: config.protocol === 'websocket',
+        handlers: [],
+        ordinary: config.protocol === 'websocket' ? 'upgradeRequired' : 'served',
         logged: this.#parts.logs?.access !== undefined || this.#parts.onExchange !== undefined,
         pseudonym: this.#parts.pseudonym,
       },
