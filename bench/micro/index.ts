@@ -18,4 +18,9 @@ export const micros: readonly Micro[] = [
     title: 'parsing of a request head and of a response head',
     run: () => import('./http1-head.ts'),
   },
+  {
+    name: 'hpack',
+    title: 'decoding and encoding of header blocks of gRPC calls',
+    run: () => import('./hpack.ts'),
+  },
 ]

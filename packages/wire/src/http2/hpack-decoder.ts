@@ -1,5 +1,6 @@
 import { fieldOfOctets, HeaderField, nameOfOctets, STATIC_FIELDS } from './header-field.ts'
 import { hpackError, type Indexing, indexing } from './hpack-codes.ts'
+import { HpackMemo } from './hpack-memo.ts'
 import type { HpackName } from './hpack-name.ts'
 import { textOf } from './hpack-octets.ts'
 import { HpackTable } from './hpack-table.ts'
@@ -26,6 +27,7 @@ const lastShift = 21
 export class HpackDecoder {
   readonly #maxTableBytes: number
   readonly #table: HpackTable
+  readonly #memo = new HpackMemo()
   #broken = false
   /** After what was read last; -1 when that was malformed. */
   #pos = 0
@@ -56,9 +58,14 @@ export class HpackDecoder {
       const octet = block[pos]!
       let field: HeaderField | undefined
       if (octet >= 0x80) {
-        const index = this.#integer(block, pos, end, 0x7f)
-        field = index <= LAST_STATIC_INDEX ? STATIC_FIELDS[index] : this.#table.at(index - LAST_STATIC_INDEX - 1)
-        pos = field === undefined ? -1 : this.#pos
+        let index = octet & 0x7f
+        pos++
+        if (index === 0x7f) {
+          index = this.#integer(block, pos - 1, end, 0x7f)
+          pos = this.#pos
+        }
+        field = this.#indexed(index)
+        if (field === undefined) pos = -1
       } else {
         field = this.#literal(block, pos, end, fields > 0 ? room : -1)
         pos = this.#pos
@@ -96,11 +103,22 @@ export class HpackDecoder {
     if (!incremental && octet >= 0x20) return this.#refuse()
     const how: Indexing = incremental ? indexing.incremental : octet >= 0x10 ? indexing.never : indexing.without
     const name = this.#name(block, start, end, how)
-    if (name === undefined || !this.#string(block, this.#pos, end)) return this.#refuse()
+    if (name === undefined) return this.#refuse()
+    const valueStart = this.#pos
+    if (!this.#span(block, valueStart, end)) return this.#refuse()
+    const memorable = how === indexing.without && !name.secret && !name.varying
+    if (memorable) {
+      const known = this.#memo.find(name, block, valueStart, this.#pos)
+      if (known !== undefined) return known.size <= room ? known : undefined
+    }
+    if (!this.#decodeSpan(block, valueStart)) return this.#refuse()
     const size = name.text.length + (this.#textEnd - this.#textStart) + 32
     const kept = size <= room
     if (!incremental) {
-      return kept ? new HeaderField(name, textOf(this.#text, this.#textStart, this.#textEnd), how) : undefined
+      if (!kept) return undefined
+      const field = new HeaderField(name, textOf(this.#text, this.#textStart, this.#textEnd), how)
+      if (memorable) this.#memo.keep(field, block, valueStart, this.#pos)
+      return field
     }
     if (size > this.#table.maxBytes) this.#table.clear()
     if (!kept && size > this.#table.maxBytes) return undefined
@@ -109,33 +127,40 @@ export class HpackDecoder {
     return kept ? field : undefined
   }
 
+  #indexed(index: number): HeaderField | undefined {
+    return index <= LAST_STATIC_INDEX ? STATIC_FIELDS[index] : this.#table.at(index - LAST_STATIC_INDEX - 1)
+  }
+
   #name(block: Uint8Array, start: number, end: number, how: Indexing): HpackName | undefined {
     const index = this.#integer(block, start, end, how === indexing.incremental ? 0x3f : 0x0f)
-    if (index > 0) {
-      const field = index <= LAST_STATIC_INDEX ? STATIC_FIELDS[index] : this.#table.at(index - LAST_STATIC_INDEX - 1)
-      return field?.key
-    }
-    if (index < 0 || !this.#string(block, this.#pos, end)) return undefined
+    if (index > 0) return this.#indexed(index)?.key
+    const at = this.#pos
+    if (index < 0 || !this.#span(block, at, end) || !this.#decodeSpan(block, at)) return undefined
     return nameOfOctets(this.#text, this.#textStart, this.#textEnd, how !== indexing.never)
   }
 
-  /** Reads a string (RFC 7541 §5.2) into `#text`. */
-  #string(block: Uint8Array, start: number, end: number): boolean {
+  /** Finds where a string (RFC 7541 §5.2) ends: `#textStart` to `#pos` are its octets. */
+  #span(block: Uint8Array, start: number, end: number): boolean {
     if (start >= end) return false
     const length = this.#integer(block, start, end, 0x7f)
-    const from = this.#pos
-    if (length < 0 || length > end - from) return false
-    this.#pos = from + length
+    if (length < 0 || length > end - this.#pos) return false
+    this.#textStart = this.#pos
+    this.#pos += length
+    return true
+  }
+
+  /** Reads the string that `#span` has found at `start` into `#text`. */
+  #decodeSpan(block: Uint8Array, start: number): boolean {
     if (block[start]! < 0x80) {
       this.#text = block
-      this.#textStart = from
-      this.#textEnd = from + length
+      this.#textEnd = this.#pos
       return true
     }
-    const room = maxDecodedLength(length)
+    const from = this.#textStart
+    const room = maxDecodedLength(this.#pos - from)
     this.#text = room <= keptScratch.length ? keptScratch : Buffer.allocUnsafe(room)
     this.#textStart = 0
-    this.#textEnd = decodeHuffman(block, from, from + length, this.#text)
+    this.#textEnd = decodeHuffman(block, from, this.#pos, this.#text)
     return this.#textEnd >= 0
   }
 

@@ -23,11 +23,11 @@ const firstCode = new Uint32Array(maxLength + 1)
 const codesOfLength = new Uint32Array(maxLength + 1)
 const firstPlace = new Uint32Array(maxLength + 1)
 
-// Codes of up to 10 bits, which are those of nearly all text, are found in one step: symbol << 4 | length, 0 for the
-// beginnings of longer ones.
-const stepBits = 10
+// The next 12 bits tell one or two symbols at once: bits used << 20 | symbols << 16 | second symbol << 8 | first symbol;
+// 0 for the beginnings of longer codes. One look-up a symbol took half as long again.
+const stepBits = 12
 const stepMask = (1 << stepBits) - 1
-const steps = new Uint16Array(1 << stepBits)
+const steps = new Uint32Array(1 << stepBits)
 
 let code = 0
 let place = 0
@@ -39,7 +39,7 @@ for (let length = 1; length <= maxLength; length++) {
     if (codeLengths[symbol] !== length) continue
     if (length <= stepBits) {
       const from = code << (stepBits - length)
-      steps.fill((symbol << 4) | length, from, from + (1 << (stepBits - length)))
+      steps.fill((length << 20) | (1 << 16) | symbol, from, from + (1 << (stepBits - length)))
     }
     codes[symbol] = code++
     symbols[place++] = symbol
@@ -47,9 +47,20 @@ for (let length = 1; length <= maxLength; length++) {
   codesOfLength[length] = code - firstCode[length]!
 }
 
-/** The octets that `length` octets of Huffman code can stand for at most: its shortest codes have 5 bits. */
+// All single symbols are known: the second of a pair is the first of the bits that follow, when all of it is there.
+const singles = steps.slice()
+for (let word = 0; word <= stepMask; word++) {
+  const first = singles[word]!
+  const rest = stepBits - (first >>> 20)
+  const second = singles[(word << (stepBits - rest)) & stepMask]!
+  const used = second >>> 20
+  if (first === 0 || second === 0 || used > rest) continue
+  steps[word] = (first + (used << 20) + (1 << 16)) | ((second & 0xff) << 8)
+}
+
+/** Room in octets to decode `length` octets of Huffman code into: its shortest codes have 5 bits. */
 export function maxDecodedLength(length: number): number {
-  return Math.floor((length * 8) / 5)
+  return Math.floor((length * 8) / 5) + 1
 }
 
 /**
@@ -63,15 +74,23 @@ export function decodeHuffman(from: Uint8Array, start: number, end: number, out:
   let bits = 0
   let have = 0
   for (;;) {
-    while (have <= 16 && pos < end) {
-      bits = (bits << 8) | from[pos++]!
-      have += 8
+    if (have < stepBits) {
+      if (pos + 1 < end) {
+        bits = (bits << 16) | (from[pos]! << 8) | from[pos + 1]!
+        pos += 2
+        have += 16
+      } else if (pos < end) {
+        bits = (bits << 8) | from[pos++]!
+        have += 8
+      }
     }
     if (have < stepBits) return decodeRest(bits, have, out, written)
     const step = steps[(bits >>> (have - stepBits)) & stepMask]!
     if (step !== 0) {
-      out[written++] = step >> 4
-      have -= step & 0xf
+      out[written] = step
+      out[written + 1] = step >>> 8
+      written += (step >>> 16) & 0x3
+      have -= step >>> 20
       continue
     }
     let word = (bits >>> (have - stepBits)) & stepMask
@@ -102,10 +121,10 @@ function decodeRest(bits: number, bitCount: number, out: Uint8Array, position: n
     const ones = (1 << have) - 1
     const rest = bits & ones
     const missing = stepBits - have
-    const step = steps[(rest << missing) | ((1 << missing) - 1)]!
-    if (step === 0 || (step & 0xf) > have) return rest === ones && have < 8 ? written : -1
-    out[written++] = step >> 4
-    have -= step & 0xf
+    const step = singles[(rest << missing) | ((1 << missing) - 1)]!
+    if (step === 0 || step >>> 20 > have) return rest === ones && have < 8 ? written : -1
+    out[written++] = step
+    have -= step >>> 20
   }
 }
 
