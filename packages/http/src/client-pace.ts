@@ -1,9 +1,10 @@
 import { type MinRate, type RatedPeer, RateWatch, type Runtime } from '@sluice/core'
-import type { Link } from '@sluice/wire'
 
 /** Who hears that a client does not keep up. */
 export interface PacedClient {
-  readonly link: Link
+  /** Bytes that have come from it, and that it has taken. */
+  readonly receivedBytes: number
+  readonly takenBytes: number
   /** It sends its request too slowly. */
   sendsTooSlowly(): void
   /** It takes its response too slowly. */
@@ -61,7 +62,7 @@ class Uploading implements RatedPeer {
   }
 
   get movedBytes(): number {
-    return this.#client.link.bytesIn
+    return this.#client.receivedBytes
   }
 
   tooSlow(): void {
@@ -81,7 +82,7 @@ class Downloading implements RatedPeer {
   }
 
   get movedBytes(): number {
-    return this.#client.link.takenBytes
+    return this.#client.takenBytes
   }
 
   tooSlow(): void {

@@ -28,8 +28,9 @@ export function responseError(code: number, progress: Progress): ProxyError {
   return new ProxyError('upstreamInvalid', `the response is malformed: ${http1ErrorName(code)}`, { progress })
 }
 
-/** A connection that could not be made. */
-export function connectError(error: LinkError | undefined): ProxyError {
+/** A connection that could not be made; `timedOut`: for want of an answer. */
+export function connectError(error: LinkError | undefined, timedOut = false): ProxyError {
+  if (timedOut) return new ProxyError('connectTimeout', 'the upstream did not accept in time')
   // That we have no descriptor or port left says nothing about the endpoint.
   const code =
     error?.kind === 'timedOut' ? 'connectTimeout' : error?.kind === 'descriptors' ? 'overloaded' : 'connectFailed'

@@ -9,35 +9,44 @@ import {
   stripPrefix,
 } from '@sluice/core'
 import {
-  ByteStore,
   type FramingKind,
   fieldId,
   framingKind,
+  type HeaderField,
   IDEMPOTENT_METHODS,
   methodId,
-  type RequestHead,
   type ResponseHead,
 } from '@sluice/wire'
-import { type Answer, errorAnswer } from './answer.ts'
-import { BodyWriter } from './body-writer.ts'
-import { http1Connector, type Http1Connection } from './connection.ts'
-import { type BodyReceiver, dropper } from './half.ts'
+import { errorAnswer } from './answer.ts'
+import { connectorFor, type HttpConnection, negotiatingConnector } from './connection.ts'
+import {
+  type BodyReceiver,
+  type Carrier,
+  type Client,
+  dropper,
+  type IncomingRequest,
+  type IncomingResponse,
+} from './half.ts'
+import { composeRequest } from './http1/request-out.ts'
+import { requestFields } from './http2/request-out.ts'
 import type { HttpRoute } from './options.ts'
+import type { RequestRewrite } from './request-rewrite.ts'
 import { ownAnswer } from './own-answer.ts'
-import { composeRequest } from './request-out.ts'
-import type { Http1Session } from './session.ts'
+import { Upload } from './upload.ts'
 
-/** A stored body up to this length leaves in one buffer with the head. */
-const joinBytes = 16_384
-
-/** One HTTP request and its response: the downstream half, whose bytes come from and go to a session. */
+/**
+ * One HTTP request and its response, between a client and the carrier of its upstream half.
+ *
+ * Neither half knows which version of HTTP the other one speaks: this is the narrow place between them.
+ */
 export class HttpExchange extends Exchange implements Head {
-  protected readonly session: Http1Session
+  readonly client: Client
   /** Takes the request body: into memory first, over the connection once there is one. */
-  readonly upload: BodyWriter
-  readonly #stored: ByteStore
-  /** Head of the request as it came; valid in the turn in which it came. */
-  protected head!: RequestHead
+  readonly upload: Upload
+  /** The upstream half, while there is one. */
+  protected carrier: Carrier | undefined
+  /** Head of the request as it came; unless it was retained, valid in the turn in which it came. */
+  protected head!: IncomingRequest
   methodId: number = methodId.other
   /** Status of the response, also of one of ours; 0 before. */
   statusCode = 0
@@ -52,18 +61,15 @@ export class HttpExchange extends Exchange implements Head {
   target = ''
   #path: string | undefined
   #sentPath: string | undefined
-  /** The whole request as it goes up, as far as it is stored: what a repetition sends. */
-  #outgoing: Buffer[] | undefined
-  /** The answer of a route without an upstream, when it has to wait. */
-  #ownAnswer: Answer | undefined
-  /** Request bytes have gone up without being stored. */
-  #streamed = false
+  #retained = false
+  /** The head as it goes up, in the words of either version: what a repetition sends. */
+  #bytes: Buffer | undefined
+  #fields: readonly HeaderField[] | undefined
 
-  constructor(session: Http1Session) {
-    super(session.listener.runtime)
-    this.session = session
-    this.#stored = new ByteStore(session.listener.held)
-    this.upload = new BodyWriter(this.#stored)
+  constructor(client: Client) {
+    super(client.listener.runtime)
+    this.client = client
+    this.upload = new Upload(client.listener.held)
   }
 
   get protocol(): string {
@@ -79,8 +85,18 @@ export class HttpExchange extends Exchange implements Head {
     return undefined
   }
 
+  /** Whether it is a request of HTTP and nothing more. */
+  protected get ordinary(): boolean {
+    return true
+  }
+
+  /** Whether the response's head and silences are waited for only so long (`timeouts.response` and `timeouts.idle`). */
+  get timed(): boolean {
+    return true
+  }
+
   protected get connector(): Connector {
-    return http1Connector
+    return connectorFor(this.endpoint!)
   }
 
   protected get idempotent(): boolean {
@@ -88,7 +104,7 @@ export class HttpExchange extends Exchange implements Head {
   }
 
   protected get replayable(): boolean {
-    return !this.#streamed && this.#outgoing !== undefined
+    return !this.upload.streamed && (this.#bytes !== undefined || this.#fields !== undefined || this.#retained)
   }
 
   // Head: what routes are matched on. Strings are made only when a route asks.
@@ -102,14 +118,14 @@ export class HttpExchange extends Exchange implements Head {
   }
 
   get clientAddress(): string {
-    const { session } = this
-    return session.trusted
-      ? session.settings.trustedProxies.clientAddress(session.peer, this.head.header('x-forwarded-for'))
-      : session.peer
+    const { client } = this
+    return client.trusted
+      ? client.settings.trustedProxies.clientAddress(client.peer, this.head.header('x-forwarded-for'))
+      : client.peer
   }
 
   get tlsName(): string | undefined {
-    return this.session.link.tlsName
+    return this.client.tlsName
   }
 
   header(name: string): string | undefined {
@@ -127,67 +143,80 @@ export class HttpExchange extends Exchange implements Head {
   }
 
   #begin(): void {
-    this.route = this.session.settings.unrouted
+    this.route = this.client.settings.unrouted
     this.methodId = methodId.other
     this.method = ''
     this.target = ''
-    this.loggedClient = this.session.peer
+    this.loggedClient = this.client.peer
     this.statusCode = 0
     this.requestDone = true
     this.responseBegun = false
     this.firstByteAt = 0
     this.#path = undefined
     this.#sentPath = undefined
-    this.#outgoing = undefined
-    this.#ownAnswer = undefined
-    this.#streamed = false
-    this.#stored.clear()
-    this.upload.sink = this.#stored
+    this.#forgetHead()
+    this.upload.begin(framingKind.none)
+  }
+
+  #forgetHead(): void {
+    this.#retained = false
+    this.#bytes = undefined
+    this.#fields = undefined
   }
 
   /**
-   * A request's head has come. `kind` and `contentLength` say what body follows; the session reads it into `upload`
-   * and calls `requestEnd`.
+   * A request's head has come. `kind` and `contentLength` say what body follows; the client reads it into `upload` and
+   * calls `requestEnd`.
    */
-  request(head: RequestHead, kind: FramingKind, contentLength: number): void {
+  request(head: IncomingRequest, kind: FramingKind, contentLength: number): void {
     this.open()
     this.#begin()
     this.head = head
     this.methodId = head.methodId
     this.requestDone = kind === framingKind.none || (kind === framingKind.length && contentLength === 0)
     this.upload.kind = kind
-    if (this.session.settings.options.logged) {
+    if (this.client.settings.options.logged) {
       this.method = head.method
       this.target = head.target
       this.loggedClient = this.clientAddress
     }
-    const route = this.#check(head)
+    const route = this.check(head)
     if (route instanceof ProxyError) {
       this.fail(route)
       return
     }
     this.matched(route)
-    if (route.upstream !== undefined && this.session.listener.held?.exceeded === true) {
+    if (route.upstream !== undefined && this.client.listener.held?.exceeded === true) {
       this.fail(refusals.overloaded)
       return
     }
-    // A body that fits the buffer is read before it takes a permit. Whoever waits for a 100 sends nothing before.
-    const reading =
-      !this.requestDone && !head.expectContinue && contentLength <= this.#maxStoredBytes && route.upstream !== undefined
-    if (!reading) this.begin(route, this.startedAt)
+    if (this.requestDone || !this.readsFirst(contentLength)) this.begin(route, this.startedAt)
+  }
+
+  /**
+   * Whether the body is read before the request takes a permit: one that fits the buffer is. Whoever waits for a 100
+   * sends nothing before.
+   */
+  protected readsFirst(contentLength: number): boolean {
+    return !this.head.expectContinue && contentLength <= this.#maxStoredBytes && this.route!.upstream !== undefined
   }
 
   /** Finds the route, or what is wrong with the request. */
-  #check(head: RequestHead): HttpRoute | ProxyError {
-    const { options, router } = this.session.settings
-    if (options.upgradesOnly && this.upgrade === undefined) {
-      return new ProxyError('upgradeRequired', 'only WebSockets are served here')
+  protected check(head: IncomingRequest): HttpRoute | ProxyError {
+    const { options } = this.client.settings
+    if (options.ordinary !== 'served' && this.ordinary) {
+      return new ProxyError(options.ordinary, 'what is served here is something else')
     }
     if (head.methodId === methodId.connect) return new ProxyError('methodNotAllowed', 'CONNECT is for forward proxies')
     if (head.expectsOther) return new ProxyError('expectationFailed', 'the expectation is not known')
     if ((head.seen & (1 << fieldId.via)) !== 0 && head.header('via')?.includes(options.pseudonym) === true) {
       return new ProxyError('loop', 'the request has passed through here before')
     }
+    return this.#findRoute(head)
+  }
+
+  #findRoute(head: IncomingRequest): HttpRoute | ProxyError {
+    const { options, router } = this.client.settings
     if (!head.plainPath) {
       const normal = normalizePath(head.path, options.config.pathMode)
       if (normal === undefined) return new ProxyError('badRequest', 'the path is not one that all would read alike')
@@ -207,92 +236,96 @@ export class HttpExchange extends Exchange implements Head {
     return this.route?.upstream?.config.buffer.maxRequestBytes ?? 0
   }
 
-  /** Whether the session must stop reading the body, because the buffer is full and nothing goes up yet. */
+  /** Whether the body is being read before the request goes on its way. */
+  get reading(): boolean {
+    return this.state === 'matching'
+  }
+
+  /** Whether the client must stop reading the body, because the buffer is full and nothing goes up yet. */
   get uploadFull(): boolean {
-    return this.connection === undefined && this.#stored.length >= this.#maxStoredBytes
+    return this.carrier === undefined && this.upload.storedBytes >= this.#maxStoredBytes
   }
 
   /** Body bytes have come. */
   requestProgress(): void {
-    if (this.connection !== undefined) {
-      this.#streamed = true
-      this.http1.requestProgress()
-    } else if (this.state === 'matching' && this.uploadFull) {
-      this.begin(this.route!)
+    if (this.carrier !== undefined) {
+      this.carrier.requestProgress()
+      return
     }
+    this.upload.rechunked = true
+    if (this.reading && this.uploadFull) this.begin(this.route!)
   }
 
   /** The request is complete. */
   requestEnd(): void {
     this.requestDone = true
-    if (this.connection !== undefined) {
-      // Its last run went up without being stored, like those before it.
-      this.#streamed = true
-      this.http1.requestEnd()
-    } else if (this.state === 'matching') this.begin(this.route!)
-  }
-
-  protected get http1(): Http1Connection {
-    return this.connection as Http1Connection
+    if (this.carrier !== undefined) this.carrier.requestEnd()
+    else if (this.reading) this.begin(this.route!)
   }
 
   protected retain(): void {
-    if (this.route!.upstream === undefined) this.#ownAnswer ??= ownAnswer(this.route as HttpRoute, this.head, this.path)
-    else this.#outgoing ??= [this.#composeHead(0)]
+    if (this.#retained) return
+    this.#retained = true
+    this.head = this.head.retain()
   }
 
   /** The turn ends before the body does: a request that is not on its way yet needs its head later. */
   bodyAwaited(): void {
-    if (this.state === 'matching') this.retain()
+    if (this.reading) this.retain()
   }
 
-  #composeHead(more: number): Buffer {
-    const { session, head } = this
-    const { out, length } = composeRequest(head, session.origin, {
+  #rewrite(): RequestRewrite {
+    const { client } = this
+    return {
       path: this.#sentPath,
       defaultHost: this.route!.upstream!.endpoints[0]!.authority,
       upgrade: this.upgrade,
-      clientAddress: session.trusted ? this.clientAddress : '',
-    })
-    const bytes = Buffer.allocUnsafe(length + more)
-    out.copy(bytes, 0, 0, length)
-    return bytes
+      clientAddress: client.trusted ? this.clientAddress : '',
+    }
   }
 
-  /** Sends what is there of the request, and what will come, over the connection. */
-  protected forward(connection: Connection): void {
-    const http1 = connection as Http1Connection
-    const stored = this.#stored.length
-    if (this.#outgoing === undefined && stored <= joinBytes) {
-      const bytes = this.#composeHead(stored)
-      if (stored > 0) this.#stored.take().copy(bytes, bytes.length - stored)
-      this.#outgoing = [bytes]
-    } else {
-      this.#outgoing ??= [this.#composeHead(0)]
-      if (stored > 0) this.#outgoing.push(this.#stored.take())
+  /** The head of the request as it goes up on HTTP/1.1. */
+  http1Request(): Buffer {
+    if (this.#bytes === undefined) {
+      const { out, length } = composeRequest(
+        this.head,
+        this.client.origin,
+        this.#rewrite(),
+        this.upload.kind === framingKind.chunked,
+      )
+      this.#bytes = Buffer.allocUnsafe(length)
+      out.copy(this.#bytes, 0, 0, length)
     }
-    http1.link.account = this.session.listener.held
-    this.upload.sink = http1.link
-    http1.carry(this, this.#outgoing)
-    this.session.forwarding()
+    return this.#bytes
+  }
+
+  /** The head of the request as it goes up on HTTP/2; `scheme`: that of the connection. */
+  http2Request(scheme: 'http' | 'https'): readonly HeaderField[] {
+    return (this.#fields ??= requestFields(this.head, this.client.origin, this.#rewrite(), scheme))
+  }
+
+  protected forward(connection: Connection): void {
+    // Another endpoint may speak the other version, for which what was composed for this one is of no use.
+    if (this.connector === negotiatingConnector) this.retain()
+    this.carrier = (connection as HttpConnection).carry(this)
+    this.client.forwarding()
   }
 
   protected abort(connection: Connection): void {
-    ;(connection as Http1Connection).abandon(this)
+    const carrier = this.carrier ?? (connection as HttpConnection)
+    this.#parted(dropper)
+    carrier.abort(this)
   }
 
-  protected override abandon(connection: Connection): void {
-    const http1 = connection as Http1Connection
-    http1.readOn()
-    // A request that will never be complete says so.
-    if (!this.requestDone) http1.link.end()
+  protected override abandon(_connection: Connection): void {
+    this.carrier!.readOn(this.requestDone)
   }
 
-  // The response, as the connection brings it.
+  // The response, as the carrier brings it.
 
   /** Takes the response's body. */
   get download(): BodyReceiver {
-    return this.abandoned ? dropper : this.session.download
+    return this.abandoned ? dropper : this.client.download
   }
 
   /** Whether the response has no body, whatever its head says (RFC 9110 §9.3.2). */
@@ -300,51 +333,58 @@ export class HttpExchange extends Exchange implements Head {
     return this.methodId === methodId.head
   }
 
-  /** The upstream takes no more of the body at the moment, or takes it again. */
-  uploadCongested(congested: boolean): void {
-    if (!this.abandoned) this.session.uploadCongested(congested)
+  /** So many bytes of the request's body wait in memory for the upstream (see `Client.uploadHeld`). */
+  uploadHeld(bytes: number): void {
+    if (!this.abandoned) this.client.uploadHeld(bytes)
   }
 
-  /** The client takes no more of the response at the moment, or takes it again. */
-  downloadCongested(congested: boolean): void {
-    if (this.connection === undefined) return
-    if (congested) this.http1.link.pause()
-    else this.http1.link.resume()
+  /** So many bytes of the response's body wait in memory for the client. */
+  downloadHeld(bytes: number): void {
+    this.carrier?.downloadHeld(bytes)
   }
 
   /** A 1xx other than 101: passed on to clients that know them (RFC 9110 §15.2). */
-  informational(head: ResponseHead): void {
-    if (!this.abandoned) this.session.sendInformational(head)
+  informational(head: IncomingResponse): void {
+    if (!this.abandoned) this.client.inform(head)
   }
 
   /** The head of the final response; `available` bytes of the body came with it. */
-  responseHead(head: ResponseHead, kind: FramingKind, available: number): void {
+  responseHead(head: IncomingResponse, kind: FramingKind, available: number): void {
     if (this.abandoned) return
     this.firstByteAt = this.runtime.clock()
     this.statusCode = head.status
     this.responseBegun = true
-    this.#outgoing = undefined
+    this.#forgetHead()
+    this.upload.forget()
     this.endpoint!.health.answered(head.status)
-    this.session.sendHead(head, kind, available)
+    this.client.respond(head, kind, available)
   }
 
   /** Whether the request asks for a stream of events, whose head may be as long in coming as the first event. */
   get wantsEvents(): boolean {
-    const head = this.#outgoing?.[0]?.toString('latin1') ?? ''
-    return /^accept:[^\r]*text\/event-stream/im.test(head.slice(0, head.indexOf('\r\n\r\n')))
+    const head = this.#bytes?.toString('latin1') ?? ''
+    if (/^accept:[^\r]*text\/event-stream/im.test(head)) return true
+    return this.#fields?.some(({ name, value }) => name === 'accept' && value.includes('text/event-stream')) ?? false
   }
 
   /** The response is complete. `reusable`: the connection can carry another exchange. */
   responseEnd(reusable: boolean): void {
-    const abandoned = this.abandoned
+    const { abandoned } = this
+    this.#parted(dropper)
     this.upstreamEnded(reusable)
-    if (!abandoned) this.session.responseComplete()
+    if (!abandoned) this.client.responseComplete()
+  }
+
+  /** The upstream half is over; what still comes of the request's body goes elsewhere. */
+  #parted(to: BodyReceiver | undefined): void {
+    this.carrier = undefined
+    this.upload.redirect(to)
   }
 
   override upstreamFailed(error: ProxyError): void {
-    this.upload.sink = this.#stored
+    this.#parted(this.reason === 'ok' ? undefined : dropper)
     // What the connection could not take is no concern of the next one.
-    this.session.uploadCongested(false)
+    this.client.uploadHeld(0)
     super.upstreamFailed(error)
   }
 
@@ -358,38 +398,39 @@ export class HttpExchange extends Exchange implements Head {
   // Answers of our own.
 
   protected answer(): void {
-    const own = this.#ownAnswer ?? ownAnswer(this.route as HttpRoute, this.head, this.path)
+    const own = ownAnswer(this.route as HttpRoute, this.head, this.path)
     this.statusCode = own.status
     this.responseBegun = true
-    this.session.sendAnswer(own)
+    this.client.sendAnswer(own)
   }
 
   protected refuse(error: ProxyError): void {
     if (this.responseBegun) {
-      this.session.cut()
+      this.client.cut()
       return
     }
     this.statusCode = error.answer.http
     this.responseBegun = true
     // What was malformed may have been understood otherwise: nothing after it can be trusted to begin where it seems to.
-    if (error.code === 'badRequest') this.session.closeAfterwards()
-    const { reasonHeader } = this.session.settings.options.config
-    this.session.sendAnswer(errorAnswer(error, { reasonHeader, retryAfterMs: this.retryAfterMs }))
+    if (error.code === 'badRequest') this.client.closeAfterwards()
+    const { reasonHeader } = this.client.settings.options.config
+    this.client.sendAnswer(errorAnswer(error, { reasonHeader, retryAfterMs: this.retryAfterMs }))
   }
 
   override downstreamEnded(): void {
-    this.session.countBytes(this)
+    this.client.countBytes(this)
     super.downstreamEnded()
   }
 
   override cancel(error: ProxyError): void {
-    if (this.state !== 'done') this.session.countBytes(this)
+    if (this.state !== 'done') this.client.countBytes(this)
     super.cancel(error)
   }
 
   protected settled(): void {
-    this.#stored.clear()
-    this.#outgoing = undefined
-    this.session.exchangeSettled()
+    this.carrier = undefined
+    this.upload.forget()
+    this.#forgetHead()
+    this.client.exchangeSettled()
   }
 }

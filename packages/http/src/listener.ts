@@ -8,10 +8,19 @@ import {
 } from '@sluice/core'
 import type { AcceptTarget, Link, LinkHandler } from '@sluice/wire'
 import type { HttpListenerOptions } from './options.ts'
-import { Http1Session } from './session.ts'
+import { ClientSession } from './http2/client-session.ts'
+import { Http1Session } from './http1/session.ts'
 import { HttpSettings } from './settings.ts'
 
-/** Serves HTTP/1.1 connections, in the clear or under TLS. */
+/** One client connection, whichever version it speaks. */
+export interface ClientConnection {
+  /** Closes what is idle; what is under way is served. */
+  drain(): void
+  /** Ends at once. */
+  close(): void
+}
+
+/** Serves connections of HTTP/1.1 and HTTP/2, in the clear or under TLS. */
 export class HttpListener implements Listener {
   readonly runtime: Runtime
   readonly #parts: ListenerParts
@@ -20,7 +29,7 @@ export class HttpListener implements Listener {
   #draining = false
   #closed = false
   /** With the ticket of each one's client. */
-  readonly #sessions = new Map<Http1Session, number>()
+  readonly #sessions = new Map<ClientConnection, number>()
 
   constructor(runtime: Runtime, options: HttpListenerOptions, parts: ListenerParts) {
     this.runtime = runtime
@@ -74,14 +83,31 @@ export class HttpListener implements Listener {
   }
 
   #accept(link: Link, ticket: number, local: boolean): LinkHandler {
+    if (link.protocol === 'h2') return this.#acceptHttp2(link, ticket, local).session
     const session = new Http1Session(this, link, local)
     this.#sessions.set(session, ticket)
     if (this.#closed) link.destroy()
     return session
   }
 
+  #acceptHttp2(link: Link, ticket: number, local: boolean): ClientSession {
+    const session = new ClientSession(this, link, local)
+    this.#sessions.set(session, ticket)
+    if (this.#closed) link.destroy()
+    if (this.#draining) session.drain()
+    return session
+  }
+
+  /** A connection begins with the preface of HTTP/2 (prior knowledge, RFC 9113 §3.3), of which this is what came. */
+  speaksHttp2(from: Http1Session, { buf, start, end }: { buf: Buffer; start: number; end: number }): void {
+    const ticket = this.#sessions.get(from)
+    if (ticket === undefined) return
+    this.#sessions.delete(from)
+    this.#acceptHttp2(from.link, ticket, from.local).session.feed(buf, start, end)
+  }
+
   /** A session's socket is closed. */
-  gone(session: Http1Session): void {
+  gone(session: ClientConnection): void {
     const ticket = this.#sessions.get(session)
     if (ticket === undefined) return
     this.#sessions.delete(session)

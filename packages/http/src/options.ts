@@ -1,5 +1,6 @@
 import type { Gate, ListenerConfig, RouteConfig, RouteMatch, Route, Upstream } from '@sluice/core'
 import type { AcceptTls } from '@sluice/wire'
+import type { ExchangeHandler } from './exchange-handler.ts'
 import type { UpgradeHandler } from './upgrade.ts'
 
 /** What a route does when it has no upstream, made once. */
@@ -31,8 +32,13 @@ export interface HttpListenerOptions {
   readonly tls: AcceptTls | undefined
   /** Who takes requests that ask for an upgrade. */
   readonly upgrades: readonly UpgradeHandler[]
-  /** Only upgrades are served; anything else is answered 426 (`protocol: websocket`). */
-  readonly upgradesOnly: boolean
+  /** Who takes requests that are more than requests of HTTP, in this order. */
+  readonly handlers: readonly ExchangeHandler[]
+  /**
+   * What becomes of requests that no handler takes: served, or refused, where only WebSockets (`upgradeRequired`) or
+   * calls of gRPC (`unsupported`) are.
+   */
+  readonly ordinary: 'served' | 'upgradeRequired' | 'unsupported'
   /** Whether method and path are kept for the access log. */
   readonly logged: boolean
   /** What `Via` calls this proxy; seen again in a request, it shows a loop (RFC 9110 §7.6.3). */

@@ -1,6 +1,6 @@
 import type { RequestHead } from '@sluice/wire'
 import type { HttpExchange } from './exchange.ts'
-import type { Http1Session } from './session.ts'
+import type { Http1Session } from './http1/session.ts'
 
 /**
  * Who takes requests that ask to leave HTTP. Another package registers it with the listener, so that this one need not

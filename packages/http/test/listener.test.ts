@@ -9,7 +9,8 @@ const options = ({ generation, config }: ListenerMakings): HttpListenerOptions =
   routes: config.routes.map((route) => httpRoute(config.name, route, generation.way(config, route))),
   tls: undefined,
   upgrades: [],
-  upgradesOnly: false,
+  handlers: [],
+  ordinary: 'served',
   logged: false,
   pseudonym: 'contract',
 })

@@ -1,5 +1,13 @@
-import { HttpExchange, type Http1Session, type SessionTunnel } from '@sluice/http'
-import { type Connection, answers, ProxyError, Timer, TunnelWatch, type WatchedTunnel } from '@sluice/core'
+import { http1Connector, type Http1Connection, type Http1Session, HttpExchange, type SessionTunnel } from '@sluice/http'
+import {
+  type Connection,
+  type Connector,
+  answers,
+  ProxyError,
+  Timer,
+  TunnelWatch,
+  type WatchedTunnel,
+} from '@sluice/core'
 import { fieldId, type LinkError, type ResponseHead, type TunnelOwner, type TunnelSide } from '@sluice/wire'
 import { WebSocketTunnel } from './tunnel.ts'
 
@@ -13,8 +21,25 @@ export class WebSocketExchange extends HttpExchange implements TunnelOwner, Sess
   /** Runs from the close frame of ours until the session is cut. */
   #farewell: Timer | undefined
 
+  /** The client, which can be left to a tunnel. */
+  readonly session: Http1Session
+
   constructor(session: Http1Session) {
     super(session)
+    this.session = session
+  }
+
+  protected override get ordinary(): boolean {
+    return false
+  }
+
+  /** Only HTTP/1.1 has upgrades. */
+  protected override get connector(): Connector {
+    return http1Connector
+  }
+
+  get #http1(): Http1Connection {
+    return this.connection as Http1Connection
   }
 
   override get protocol(): string {
@@ -36,7 +61,8 @@ export class WebSocketExchange extends HttpExchange implements TunnelOwner, Sess
         progress: 'requestSent',
       })
     }
-    const { session, http1 } = this
+    const { session } = this
+    const http1 = this.#http1
     if (this.abandoned) return this.#switchForNobody()
     this.statusCode = 101
     this.responseBegun = true
@@ -60,7 +86,8 @@ export class WebSocketExchange extends HttpExchange implements TunnelOwner, Sess
 
   /** The client has left meanwhile, and the upstream is to close by itself. */
   #switchForNobody(): undefined {
-    const { session, http1 } = this
+    const { session } = this
+    const http1 = this.#http1
     http1.detach()
     this.#tunnel = new WebSocketTunnel(session.link, http1.link, this)
     this.#tunnel.lingers = true

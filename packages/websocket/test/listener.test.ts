@@ -13,7 +13,8 @@ const options = ({ generation, config }: ListenerMakings): HttpListenerOptions =
   routes: config.routes.map((route) => httpRoute(config.name, route, generation.way(config, route))),
   tls: undefined,
   upgrades: [webSocketUpgrade],
-  upgradesOnly: true,
+  handlers: [],
+  ordinary: 'upgradeRequired',
   logged: false,
   pseudonym: 'contract',
 })

@@ -19,9 +19,10 @@ export {
   HOP_BY_HOP_MASK,
   ORIGIN_MASK,
 } from './field-names.ts'
-export { FIELD_STRIDE, FieldBlock } from './fields.ts'
+export { FIELD_STRIDE, FieldBlock, scanFields } from './fields.ts'
 export { type HeadLimits, MessageHead } from './message-head.ts'
-export { IDEMPOTENT_METHODS, METHOD_NAMES, type MethodId, methodId, methodIdOf } from './methods.ts'
+export { IDEMPOTENT_METHODS, METHOD_NAMES, type MethodId, methodId, methodIdOf, methodIdOfName } from './methods.ts'
 export { parseRequestHead, RequestHead, type TargetForm, targetForm } from './request-head.ts'
 export { type FramingKind, framing, framingKind, parseResponseHead, ResponseHead } from './response-head.ts'
-export { isTrailerAllowed } from './trailers.ts'
+export { scanTargetText, type TargetText } from './target-text.ts'
+export { isTrailerAllowed, isTrailerNameAllowed } from './trailers.ts'

@@ -67,6 +67,15 @@ export function methodIdOf(buf: Uint8Array, start: number, end: number): MethodI
   }
 }
 
+const idsByName = new Map<string, MethodId>(
+  METHOD_NAMES.flatMap((name, id) => (name === '' ? [] : [[name, id as MethodId] as const])),
+)
+
+/** The `methodId` of a method name that is text. */
+export function methodIdOfName(name: string): MethodId {
+  return idsByName.get(name) ?? methodId.other
+}
+
 function matches(buf: Uint8Array, start: number, word: string): boolean {
   for (let i = 0; i < word.length; i++) if (buf[start + i] !== word.charCodeAt(i)) return false
   return true

@@ -42,6 +42,11 @@ const forbiddenNames = new Set([
  */
 export function isTrailerAllowed(fields: FieldBlock, index: number): boolean {
   const id = fields.idOf(index)
-  if (id === fieldId.other) return !forbiddenNames.has(fields.name(index).toLowerCase())
+  return isTrailerNameAllowed(id, id === fieldId.other ? fields.name(index).toLowerCase() : '')
+}
+
+/** The same by a field's id and, where that is `other`, its name in lower case. */
+export function isTrailerNameAllowed(id: number, name: string): boolean {
+  if (id === fieldId.other) return !forbiddenNames.has(name)
   return FIELD_CLASS[id] === fieldClass.plain && (forbiddenIds & (1 << id)) === 0
 }

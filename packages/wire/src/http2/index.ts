@@ -1,3 +1,7 @@
+export { HeaderField, headerField } from './header-field.ts'
+export { fieldFlaw, type HpackError, hpackError, type Indexing, indexing, type PseudoId, pseudoId } from './hpack-codes.ts'
+export { HpackDecoder, type HpackLimits } from './hpack-decoder.ts'
+export { HpackEncoder } from './hpack-encoder.ts'
 export { http2Error, http2ErrorName } from './http2-codes.ts'
 export { Http2Head } from './http2-head.ts'
 export { type Http2Options, http2Options } from './http2-options.ts'

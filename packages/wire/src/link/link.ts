@@ -148,6 +148,12 @@ export class Link implements Flushable {
     return typeof name === 'string' ? name : undefined
   }
 
+  /** Application protocol that both sides of TLS have chosen (ALPN). */
+  get protocol(): string | undefined {
+    const protocol = (this.#socket as { alpnProtocol?: string | false | null }).alpnProtocol
+    return typeof protocol === 'string' ? protocol : undefined
+  }
+
   /**
    * Writes lent bytes: they are with the kernel or copied when this turn is over. `more` bytes will follow in this
    * turn: room is kept for them, so that a head and its body leave as one buffer.
@@ -229,6 +235,29 @@ export class Link implements Flushable {
       return
     }
     this.#outlet.write(first, more, borrowed)
+    this.#noteQueued()
+  }
+
+  /**
+   * Writes bytes of a slab that the caller has filled, at once and after everything written before. What the kernel does
+   * not take stays queued by reference: `slab.loans` is above zero until it has gone.
+   */
+  lend(slab: Slab, start: number, end: number): void {
+    if (end <= start || !this.writable) return
+    if (this.#pending !== undefined) this.flush()
+    this.bytesOut += end - start
+    const bytes = slab.bytes.subarray(start, end)
+    // A whole slab is not to be kept for a few bytes that may have to wait for long.
+    if (end - start < bulkBytes && (this.#tls || this.#outlet.queuedBytes > 0)) {
+      this.#outlet.write(Buffer.from(bytes), undefined, undefined)
+    } else {
+      slab.loans++
+      this.#outlet.write(bytes, undefined, [slab])
+    }
+    this.#noteQueued()
+  }
+
+  #noteQueued(): void {
     const queued = this.#outlet.queuedBytes
     if (this.#congested) this.#tellAccount(queued)
     else if (queued >= congestedBytes) {

@@ -1,5 +1,5 @@
 import { ChunkedDecoder, chunkEvent, type FramingKind, framingKind } from '@sluice/wire'
-import type { BodyReceiver } from './half.ts'
+import type { BodyReceiver } from '../half.ts'
 
 /** Follows one body after another over runs of bytes and hands them to the receiver. */
 export class BodyReader {

@@ -12,17 +12,19 @@ import {
   type RequestHead,
   type ResponseHead,
 } from '@sluice/wire'
-import type { Answer } from './answer.ts'
+import type { Answer } from '../answer.ts'
+import { ClientPace, type PacedClient } from '../client-pace.ts'
+import { requestError } from '../errors.ts'
+import type { HttpExchange } from '../exchange.ts'
+import { Exchanges } from '../exchange-handler.ts'
+import { type Client, dropper, type IncomingResponse } from '../half.ts'
+import type { HttpListener } from '../listener.ts'
+import { Origin } from '../origin.ts'
+import type { HttpSettings } from '../settings.ts'
 import { BodyReader } from './body-reader.ts'
 import type { BodyWriter } from './body-writer.ts'
-import { ClientPace, type PacedClient } from './client-pace.ts'
-import { requestError } from './errors.ts'
-import { HttpExchange } from './exchange.ts'
-import { dropper } from './half.ts'
-import type { HttpListener } from './listener.ts'
-import { type Origin, origin } from './request-out.ts'
+import { beginsHttp2 } from './preface.ts'
 import { ResponseWriter } from './response-writer.ts'
-import type { HttpSettings } from './settings.ts'
 
 /** Where a session stands between its requests. */
 type SessionState =
@@ -57,7 +59,7 @@ export interface SessionTunnel {
 }
 
 /** One client connection that speaks HTTP/1.1: the downstream half of one exchange after another. */
-export class Http1Session implements LinkHandler, Expirable, PacedClient {
+export class Http1Session implements LinkHandler, Expirable, PacedClient, Client {
   readonly link: Link
   readonly listener: HttpListener
   /** What the present request goes by; the latest when the next one comes. */
@@ -70,8 +72,9 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
   /** Sends the response's body. */
   readonly download: BodyWriter
   readonly #out: ResponseWriter
-  readonly #local: boolean
-  readonly #own: HttpExchange
+  /** Accepted on a Unix socket, where peers have no address. */
+  readonly local: boolean
+  readonly #exchanges: Exchanges
   readonly #timer: Timer
   readonly #reader = new BodyReader()
   /** A head that is not complete yet, or requests that came while another one is served. */
@@ -79,6 +82,8 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
   readonly #pace: ClientPace
   #exchange: HttpExchange
   #state: SessionState = 'head'
+  /** Nothing has come yet by which the version could be told. */
+  #fresh = true
   /** Whether the loop over received bytes is running: then whoever settles need not start it. */
   #reading = false
   #pauses = 0
@@ -93,7 +98,6 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
   /** What was still unsent when the send timeout began. */
   #unsent = 0
 
-  /** `local`: accepted on a Unix socket, where peers have no address. */
   constructor(listener: HttpListener, link: Link, local: boolean) {
     this.listener = listener
     this.link = link
@@ -101,13 +105,13 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
     this.#held = new ByteStore(listener.held)
     this.#pace = new ClientPace(listener.runtime, this)
     this.peer = link.remoteAddress
-    this.#local = local
+    this.local = local
     this.settings = listener.settings
     this.#judgePeer()
     this.#out = new ResponseWriter(link)
     this.download = this.#out.body
-    this.#own = new HttpExchange(this)
-    this.#exchange = this.#own
+    this.#exchanges = new Exchanges(this)
+    this.#exchange = this.#exchanges.own
     this.#timer = new Timer(this, this.settings.wheel)
     this.#timer.arm(this.#restMs(this.settings.timeouts.headMs))
   }
@@ -119,8 +123,8 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
 
   #judgePeer(): void {
     const { trustedProxies, options } = this.settings
-    this.trusted = !trustedProxies.empty && (this.#local || trustedProxies.has(this.peer))
-    this.origin = origin(this.peer, this.trusted, this.link.secure ? 'https' : 'http', options.pseudonym)
+    this.trusted = !trustedProxies.empty && (this.local || trustedProxies.has(this.peer))
+    this.origin = new Origin(this.peer, this.trusted, this.link.secure ? 'https' : 'http', options.pseudonym)
   }
 
   /** A request begins: it goes by the latest settings, until it is over. */
@@ -132,6 +136,18 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
     this.#judgePeer()
   }
 
+  get receivedBytes(): number {
+    return this.link.bytesIn
+  }
+
+  get takenBytes(): number {
+    return this.link.takenBytes
+  }
+
+  get tlsName(): string | undefined {
+    return this.link.tlsName
+  }
+
   get idle(): boolean {
     return this.#state === 'head' && this.#held.length === 0
   }
@@ -139,6 +155,7 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
   // What the client sends.
 
   onBytes(bytes: Buffer, start: number, end: number): void {
+    if (this.#fresh && this.#isHttp2(bytes, start, end)) return
     if (this.#held.length === 0) {
       const at = this.#read(bytes, start, end)
       if (at < end) this.#hold(bytes, at, end)
@@ -150,6 +167,22 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
     if (bytes.subarray(start, end).includes(0x0a) || this.#held.length >= this.settings.limits.maxHeadBytes) {
       this.#readHeld()
     }
+  }
+
+  /** Looks at the first bytes; true when they are not for this session, or too few to tell. */
+  #isHttp2(bytes: Buffer, start: number, end: number): boolean {
+    if (this.#held.length > 0) {
+      this.#held.write(bytes, start, end)
+      const all = this.#held.take()
+      this.onBytes(all, 0, all.length)
+      return true
+    }
+    const answer = beginsHttp2(bytes, start, end)
+    this.#fresh = answer === undefined
+    if (answer === false) return false
+    if (answer === true) this.#leaveToHttp2(bytes, start, end)
+    else this.#hold(bytes, start, end)
+    return true
   }
 
   #hold(bytes: Buffer, start: number, end: number): void {
@@ -216,7 +249,7 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
     this.#reader.begin(kind, head.contentLength)
     this.#state = this.#reader.done ? 'response' : 'body'
     if (!this.#reader.done) this.#timer.arm(this.settings.timeouts.bodyMs)
-    this.#exchange = this.#own
+    this.#exchange = this.#exchanges.pick(this.settings.options.handlers, head)
     if (head.upgrade && this.#reader.done) {
       for (const handler of this.settings.options.upgrades) {
         if (handler.when(head)) {
@@ -282,13 +315,11 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
     if (this.#exchange.state === 'forwarding') this.#pace.uploading(this.settings.options.config.minRate)
   }
 
-  /** The connection to the upstream takes, or does not take, more of the request's body at the moment. */
-  uploadCongested(congested: boolean): void {
-    if (congested) this.#pause(pausedFor.upstream)
-    else this.#unpause(pausedFor.upstream)
+  uploadHeld(bytes: number): void {
+    if (bytes >= congestedBytes) this.#pause(pausedFor.upstream)
+    else if (bytes <= congestedBytes / 2) this.#unpause(pausedFor.upstream)
   }
 
-  /** What was stored is on its way. */
   forwarding(): void {
     this.#unpause(pausedFor.store)
     this.#watchUpload()
@@ -305,7 +336,7 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
 
   #downloadCongested(): void {
     if (this.#exchange.state === 'forwarding') this.#pace.downloading(this.settings.options.config.minRate)
-    this.#exchange.downloadCongested(true)
+    this.#exchange.downloadHeld(Infinity)
   }
 
   onDrain(): void {
@@ -318,13 +349,12 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
     if (this.#state === 'head') {
       this.#timer.arm(this.idle ? this.#restMs(this.settings.timeouts.keepAliveMs) : this.settings.timeouts.headMs)
     } else if (this.#state !== 'ended') this.#timer.arm(this.settings.timeouts.bodyMs)
-    this.#exchange.downloadCongested(false)
+    this.#exchange.downloadHeld(0)
   }
 
   // What the client gets.
 
-  /** Passes on an interim response. */
-  sendInformational(head: ResponseHead): void {
+  inform(head: IncomingResponse): void {
     if (head.status === 100 && this.#out.minorVersion === 1) {
       this.#expectsContinue = false
       this.#watchUpload()
@@ -332,19 +362,16 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
     this.#out.informational(head)
   }
 
-  /** Passes on the head of a response; of its body, which ends by `kind`, `available` bytes follow in this turn. */
-  sendHead(head: ResponseHead, kind: FramingKind, available: number): void {
+  respond(head: IncomingResponse, kind: FramingKind, available: number): void {
     // An early answer to a request whose rest is not worth reading: the client hears in time that it is the last one.
     if (!this.#restCanBeDropped()) this.#out.last = true
     this.#out.head(head, kind, available)
   }
 
-  /** The present response is the last one. */
   closeAfterwards(): void {
     this.#out.last = true
   }
 
-  /** Sends an answer of ours, complete. */
   sendAnswer(answer: Answer): void {
     if (!this.#restCanBeDropped()) this.#out.last = true
     this.#out.answer(answer, this.#exchange.headOnly)
@@ -359,7 +386,6 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
     return this.#reader.remaining <= maxDroppedBytes
   }
 
-  /** The last byte of the response has been written. */
   responseComplete(): void {
     const exchange = this.#exchange
     if (!this.#out.last && !this.#restCanBeDropped()) this.#out.last = true
@@ -367,7 +393,6 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
     exchange.downstreamEnded()
   }
 
-  /** The response cannot be completed, and the client must not take it for complete. */
   cut(): void {
     const exchange = this.#exchange
     this.#out.last = true
@@ -380,17 +405,15 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
     exchange.downstreamEnded()
   }
 
-  /** Bytes that the client has sent and got for the present exchange. */
   countBytes(exchange: HttpExchange): void {
     exchange.bytesIn = this.link.bytesIn - this.#bytesInBefore - this.#held.length
     exchange.bytesOut = this.link.bytesOut - this.#bytesOutBefore
   }
 
-  /** The present exchange has settled: the next request may be served. */
   exchangeSettled(): void {
     const { endedAt } = this.#exchange
     this.#pace.end()
-    this.#exchange = this.#own
+    this.#exchange = this.#exchanges.own
     if (this.#state === 'ended') return
     if (!this.#reader.done) {
       this.#state = 'dropping'
@@ -430,6 +453,13 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient {
   }
 
   // How it ends.
+
+  /** The connection is one of HTTP/2, and these its first bytes. */
+  #leaveToHttp2(bytes: Buffer, start: number, end: number): void {
+    this.#state = 'ended'
+    this.#timer.disarm()
+    this.listener.speaksHttp2(this, { buf: bytes, start, end })
+  }
 
   /** FIN after what is written; what still comes is dropped, so that the client reads the answer and not a reset. */
   #endSession(): void {

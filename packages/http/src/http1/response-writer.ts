@@ -1,5 +1,6 @@
-import { type FramingKind, framingKind, type Link, type ResponseHead } from '@sluice/wire'
-import { type Answer, composeAnswer } from './answer.ts'
+import { type FramingKind, framingKind, type Link } from '@sluice/wire'
+import { type Answer, composeAnswer } from '../answer.ts'
+import type { IncomingResponse } from '../half.ts'
 import { BodyWriter } from './body-writer.ts'
 import { composeResponse } from './response-out.ts'
 
@@ -21,20 +22,20 @@ export class ResponseWriter {
   }
 
   /** Passes on an interim response, to clients of HTTP/1.1 only (RFC 9110 §15.2). */
-  informational(head: ResponseHead): void {
+  informational(head: IncomingResponse): void {
     if (this.minorVersion === 0) return
     const { out, length } = composeResponse(head, { kind: framingKind.none, connection: undefined, upgrade: false })
     this.#link.write(out, 0, length)
   }
 
   /** Passes on a 101, after which the link is not HTTP's any more. */
-  switchingProtocols(head: ResponseHead): void {
+  switchingProtocols(head: IncomingResponse): void {
     const { out, length } = composeResponse(head, { kind: framingKind.none, connection: undefined, upgrade: true })
     this.#link.write(out, 0, length)
   }
 
   /** Passes on the head of a response; of its body, which ends by `kind`, `available` bytes follow in this turn. */
-  head(head: ResponseHead, kind: FramingKind, available: number): void {
+  head(head: IncomingResponse, kind: FramingKind, available: number): void {
     // A body that ends with the connection is re-framed, so that its client can tell an end from a break.
     const sent =
       kind === framingKind.none || kind === framingKind.length

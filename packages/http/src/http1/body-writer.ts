@@ -1,13 +1,14 @@
 import {
   encodeChunkHead,
-  type FieldBlock,
+  FieldBlock,
   type FramingKind,
   framingKind,
   LAST_CHUNK,
   LAST_CHUNK_LINE,
   MAX_CHUNK_HEAD_BYTES,
 } from '@sluice/wire'
-import type { BodyReceiver } from './half.ts'
+import type { BodyReceiver, Trailers } from '../half.ts'
+import { trailerLines } from '../trailers.ts'
 
 const crlf = Buffer.from('\r\n', 'latin1')
 const chunkHead = Buffer.allocUnsafeSlow(MAX_CHUNK_HEAD_BYTES)
@@ -55,14 +56,18 @@ export class BodyWriter implements BodyReceiver {
     this.sink.write(buf, start, end)
   }
 
-  bodyEnd(trailers: FieldBlock | null): void {
+  bodyEnd(trailers: Trailers | null): void {
     if (this.kind !== framingKind.chunked) return
     if (trailers === null) {
       this.sink.write(LAST_CHUNK, 0, LAST_CHUNK.length)
       return
     }
     this.sink.write(LAST_CHUNK_LINE, 0, LAST_CHUNK_LINE.length)
-    this.sink.write(trailers.buf, trailers.fieldsStart, trailers.fieldsEnd)
+    if (trailers instanceof FieldBlock) this.sink.write(trailers.buf, trailers.fieldsStart, trailers.fieldsEnd)
+    else {
+      const lines = Buffer.from(trailerLines(trailers), 'latin1')
+      this.sink.write(lines, 0, lines.length)
+    }
     this.sink.write(crlf, 0, crlf.length)
   }
 }

@@ -1,0 +1,182 @@
+import { type Expirable, type ListenerConfig, refusals, Timer } from '@sluice/core'
+import {
+  Http2Session,
+  type Http2SessionOwner,
+  http2Error,
+  type Http2Options,
+  http2Options,
+  type Link,
+  type LinkError,
+} from '@sluice/wire'
+import type { ClientConnection, HttpListener } from '../listener.ts'
+import { Origin } from '../origin.ts'
+import type { HttpSettings } from '../settings.ts'
+import { ClientStream } from './client-stream.ts'
+
+/** How long a PING may wait for its answer, in milliseconds. */
+const pongMs = 20_000
+
+/** Streams' objects kept for later ones, at most. */
+const maxSpare = 128
+
+/** One client connection that speaks HTTP/2: the downstream half of many exchanges at once. */
+export class ClientSession implements ClientConnection, Http2SessionOwner, Expirable {
+  readonly listener: HttpListener
+  readonly link: Link
+  /** The peer's address. */
+  readonly peer: string
+  /** What the next request goes by. */
+  settings: HttpSettings
+  /** Whether the peer is a trusted proxy. */
+  trusted!: boolean
+  origin!: Origin
+  readonly session: Http2Session
+  readonly #local: boolean
+  readonly #streams = new Set<ClientStream>()
+  readonly #spare: ClientStream[] = []
+  readonly #timer: Timer
+  readonly #bornAt: number
+  #idleSince: number
+  #framesSeen = -1
+  #pinging = false
+  #draining = false
+
+  /** `local`: accepted on a Unix socket, where peers have no address. */
+  constructor(listener: HttpListener, link: Link, local: boolean) {
+    this.listener = listener
+    this.link = link
+    this.peer = link.remoteAddress
+    this.settings = listener.settings
+    this.#local = local
+    this.#judgePeer()
+    const now = listener.runtime.clock()
+    this.#bornAt = now
+    this.#idleSince = now
+    link.account = listener.held
+    this.session = new Http2Session(link, 'server', optionsOf(this.settings.options.config), this)
+    this.#timer = new Timer(this, this.settings.wheel)
+    this.#watch()
+  }
+
+  get streams(): number {
+    return this.#streams.size
+  }
+
+  #judgePeer(): void {
+    const { trustedProxies, options } = this.settings
+    this.trusted = !trustedProxies.empty && (this.#local || trustedProxies.has(this.peer))
+    this.origin = new Origin(this.peer, this.trusted, this.link.secure ? 'https' : 'http', options.pseudonym)
+  }
+
+  /** A request begins: it goes by the latest settings, until it is over. */
+  renewSettings(): void {
+    const { settings } = this.listener
+    if (settings === this.settings) return
+    this.settings = settings
+    this.#timer.moveTo(settings.wheel)
+    this.#judgePeer()
+  }
+
+  // What the session tells.
+
+  newStream(): ClientStream {
+    const stream = this.#spare.pop() ?? new ClientStream(this)
+    this.#streams.add(stream)
+    return stream
+  }
+
+  /** Both the stream and its exchange are over. */
+  over(stream: ClientStream): void {
+    if (this.#streams.delete(stream) && this.#spare.length < maxSpare) this.#spare.push(stream)
+  }
+
+  onSettings(): void {}
+  onGoaway(): void {}
+
+  onIdle(): void {
+    this.#idleSince = this.listener.runtime.clock()
+  }
+
+  onClose(_error: LinkError | undefined): void {
+    this.#timer.disarm()
+    this.listener.gone(this)
+  }
+
+  onFault(fault: unknown): void {
+    this.listener.runtime.faulted(fault)
+  }
+
+  // Its time.
+
+  #watch(): void {
+    const { headMs, keepAliveMs } = this.settings.timeouts
+    const { pingMs, maxAgeMs } = this.settings.options.config.http2
+    const every = Math.min(headMs, keepAliveMs, pingMs, maxAgeMs)
+    if (every !== Infinity) this.#timer.arm(every)
+  }
+
+  expired(): void {
+    const { framesIn, headPending, settled, openStreams } = this.session
+    const quiet = framesIn === this.#framesSeen
+    this.#framesSeen = framesIn
+    if (quiet && (headPending || !settled)) {
+      this.session.close(http2Error.settingsTimeout, 'a frame or a header block was not completed in time')
+      return
+    }
+    if (openStreams === 0) this.#restTooLong()
+    else if (quiet && this.#pinging) this.link.reset()
+    else this.#askAfterPeer(quiet)
+  }
+
+  #restTooLong(): void {
+    const { keepAliveMs } = this.settings.timeouts
+    const left = this.#idleSince + keepAliveMs - this.listener.runtime.clock()
+    if (left <= 0) this.session.shutdown()
+    else this.#watch()
+    if (left > 0 && left < keepAliveMs) this.#timer.arm(left)
+  }
+
+  #askAfterPeer(quiet: boolean): void {
+    const { maxAgeMs, pingMs } = this.settings.options.config.http2
+    if (this.listener.runtime.clock() - this.#bornAt >= maxAgeMs) this.session.shutdown()
+    this.#pinging = quiet && pingMs !== Infinity
+    this.#watch()
+    if (!this.#pinging) return
+    this.session.ping(() => {
+      this.#pinging = false
+    })
+    this.#timer.arm(pongMs)
+  }
+
+  // How it ends.
+
+  drain(): void {
+    if (this.#draining) return
+    this.#draining = true
+    this.session.shutdown()
+  }
+
+  close(): void {
+    for (const stream of this.#streams) stream.refuse(refusals.draining)
+    this.session.close(http2Error.noError)
+  }
+
+  fault(fault: unknown): void {
+    this.link.fault(fault)
+  }
+}
+
+function optionsOf({ http2, limits }: ListenerConfig): Http2Options {
+  return http2Options({
+    maxStreams: http2.maxStreams,
+    window: http2.windowBytes,
+    maxWindow: http2.maxWindowBytes,
+    maxHeadBytes: limits.maxHeadBytes,
+    maxFields: limits.maxFields,
+    maxResets: http2.maxResets,
+    maxPings: http2.maxPings,
+    maxSettings: http2.maxSettings,
+    maxEmptyFrames: http2.maxEmptyFrames,
+    maxContinuations: http2.maxContinuations,
+  })
+}

@@ -1,0 +1,157 @@
+import { Connection, type EndpointAddress, type Expirable, type Pool, Timer, type TimerWheel } from '@sluice/core'
+import {
+  Http2Session,
+  type Http2SessionOwner,
+  http2Error,
+  http2Options,
+  type Http2Stream,
+  type Link,
+  type LinkError,
+} from '@sluice/wire'
+import type { Dial } from '../dial.ts'
+import type { HttpExchange } from '../exchange.ts'
+import type { Carrier } from '../half.ts'
+import { UpstreamStream } from './upstream-stream.ts'
+
+/** Without a byte either way on a stream, in milliseconds. Default: 300_000. */
+const defaultIdleMs = 300_000
+
+/** How long a PING may wait for its answer, in milliseconds. */
+const pongMs = 20_000
+
+/** Bounds of what an upstream may answer with. */
+const limits = { maxHeadBytes: 65_536, maxFields: 200 }
+
+/** An HTTP/2 connection to an endpoint: the upstream half of many exchanges at once. */
+export class Http2Connection extends Connection implements Http2SessionOwner, Expirable {
+  readonly link: Link
+  readonly scheme: 'http' | 'https'
+  readonly responseMs: number
+  readonly idleMs: number
+  /** For the timers of its streams. */
+  readonly wheel: TimerWheel
+  readonly #session: Http2Session
+  readonly #timer: Timer
+  readonly #pingMs: number
+  readonly #spare: UpstreamStream[] = []
+  #dial: Dial | undefined
+  #framesSeen = 0
+  #pinging = false
+
+  /** On a link that stands. */
+  constructor(pool: Pool, address: EndpointAddress, link: Link) {
+    super(pool, address)
+    const { runtime, config } = pool.endpoint.upstream
+    const { responseMs, idleMs = defaultIdleMs } = config.timeouts
+    this.link = link
+    this.scheme = link.secure ? 'https' : 'http'
+    this.responseMs = responseMs
+    this.idleMs = idleMs
+    this.wheel = runtime.wheelFor(Math.min(responseMs, idleMs))
+    this.#pingMs = pool.options.pingMs
+    this.#timer = new Timer(this, runtime.wheelFor(Math.min(this.#pingMs, pool.options.idleTimeoutMs)))
+    this.#session = new Http2Session(
+      link,
+      'client',
+      http2Options({ ...limits, maxStreams: pool.options.maxStreams }),
+      this,
+    )
+  }
+
+  /** Says hello; `dial` hears when the peer has answered, or that it never will. */
+  begin(dial: Dial): void {
+    this.#dial = dial
+    this.#session.start()
+  }
+
+  get concurrency(): number {
+    return this.#session.maxStreams
+  }
+
+  carry(exchange: HttpExchange): Carrier {
+    const stream = this.#spare.pop() ?? new UpstreamStream(this)
+    this.link.account = exchange.client.listener.held
+    this.#session.open(stream)
+    stream.carry(exchange)
+    if (this.carrying === 1) this.#watch()
+    return stream
+  }
+
+  abort(exchange: HttpExchange): void {
+    exchange.upstreamEnded(true)
+  }
+
+  /** A stream has served its exchange. */
+  unused(stream: UpstreamStream): void {
+    this.#spare.push(stream)
+  }
+
+  idled(): void {
+    this.#timer.arm(this.pool.options.idleTimeoutMs)
+    this.idleUntil = this.#timer.deadline
+  }
+
+  /** Exchanges run: a peer that says nothing for so long is asked whether it is there. */
+  #watch(): void {
+    this.#framesSeen = this.#session.framesIn
+    this.#pinging = false
+    if (this.#pingMs === Infinity) this.#timer.disarm()
+    else this.#timer.arm(this.#pingMs)
+  }
+
+  expired(): void {
+    if (this.state === 'idle') {
+      this.close()
+      return
+    }
+    const { framesIn } = this.#session
+    if (framesIn !== this.#framesSeen) {
+      this.#watch()
+    } else if (this.#pinging) {
+      this.link.reset()
+    } else {
+      this.#pinging = true
+      this.#session.ping(() => {})
+      this.#timer.arm(pongMs)
+    }
+  }
+
+  close(): void {
+    this.pool.retire(this)
+    this.#timer.disarm()
+    this.#session.close(http2Error.noError)
+  }
+
+  // What the session tells.
+
+  newStream(): Http2Stream {
+    throw new Error('an upstream opens no streams')
+  }
+
+  onSettings(): void {
+    const dial = this.#dial
+    this.#dial = undefined
+    if (dial === undefined) this.pool.concurrencyChanged(this)
+    else dial.stands(this)
+  }
+
+  onGoaway(): void {
+    if (this.#dial === undefined) this.pool.concurrencyChanged(this)
+  }
+
+  onIdle(): void {}
+
+  onClose(error: LinkError | undefined): void {
+    this.#timer.disarm()
+    if (this.#dial === undefined) this.pool.gone(this)
+    else this.#dial.failed(error)
+  }
+
+  onFault(fault: unknown): void {
+    this.pool.endpoint.upstream.runtime.faulted(fault)
+  }
+
+  fault(fault: unknown): void {
+    this.link.fault(fault)
+  }
+}

@@ -1,0 +1,238 @@
+import { type Expirable, ProxyError, Timer } from '@sluice/core'
+import {
+  type FramingKind,
+  framingKind,
+  Http2Head,
+  http2Error,
+  http2ErrorName,
+  Http2Stream,
+  isTrailerNameAllowed,
+  methodId,
+  type StreamReset,
+} from '@sluice/wire'
+import type { HttpExchange } from '../exchange.ts'
+import type { BodyReceiver, Carrier, Trailers } from '../half.ts'
+import { trailerFields } from '../trailers.ts'
+import type { Http2Connection } from './connection.ts'
+import { Credit } from './credit.ts'
+
+/** Interim responses before the final one, at most. */
+const maxInterim = 100
+
+/** The upstream half of an exchange on one stream of HTTP/2. The object serves one exchange after another. */
+export class UpstreamStream extends Http2Stream implements Carrier, BodyReceiver, Expirable {
+  readonly #connection: Http2Connection
+  readonly #credit = new Credit(this)
+  readonly #timer: Timer
+  #exchange: HttpExchange | undefined
+  #epoch = 0
+  #headDone = false
+  #interim = 0
+  #spared = false
+
+  constructor(connection: Http2Connection) {
+    super()
+    this.#connection = connection
+    this.#timer = new Timer(this, connection.wheel)
+  }
+
+  /** Begins to serve an exchange: sends what is there of its request. The session has given the stream its id. */
+  carry(exchange: HttpExchange): void {
+    this.#exchange = exchange
+    this.#epoch = exchange.epoch
+    this.#headDone = false
+    this.#interim = 0
+    this.#spared = false
+    this.#credit.begin()
+    const { upload, requestDone } = exchange
+    const bodiless = requestDone && upload.kind === framingKind.none
+    this.sendHead(exchange.http2Request(this.#connection.scheme), bodiless)
+    if (!bodiless) upload.connect(this)
+    if (exchange.requestDone) this.requestEnd()
+    else this.requestProgress()
+  }
+
+  // The request.
+
+  readonly upload: BodyReceiver = this
+  readonly takesChunks = false
+
+  body(buf: Buffer, start: number, end: number): void {
+    this.sendData(buf, start, end, false)
+    if (this.queuedBytes > 0) this.#exchange?.uploadHeld(this.queuedBytes)
+  }
+
+  chunks(): void {
+    throw new Error('HTTP/2 has no chunks')
+  }
+
+  bodyEnd(trailers: Trailers | null): void {
+    if (trailers === null) this.sendData(nothing, 0, 0, true)
+    else this.sendTrailers(trailerFields(trailers))
+  }
+
+  protected onSent(): void {
+    this.#exchange?.uploadHeld(this.queuedBytes)
+  }
+
+  requestProgress(): void {
+    if (this.#exchange?.timed === true) this.#timer.arm(this.#connection.idleMs)
+  }
+
+  requestEnd(): void {
+    if (this.#exchange?.timed === true) {
+      this.#timer.arm(this.#headDone ? this.#connection.idleMs : this.#connection.responseMs)
+    }
+  }
+
+  // The response.
+
+  downloadHeld(bytes: number): void {
+    this.#credit.hold(bytes)
+  }
+
+  protected onHead(head: Http2Head, ended: boolean): void {
+    const exchange = this.#exchange!
+    if (head.status < 200) {
+      if (head.status === 101 || ++this.#interim > maxInterim)
+        this.#invalid('interim responses that have no place here')
+      else exchange.informational(head)
+      return
+    }
+    this.#headDone = true
+    if (exchange.timed) this.#timer.arm(this.#connection.idleMs)
+    exchange.responseHead(head, kindOf(head, ended, exchange), 0)
+    if (ended) this.#responseEnd()
+  }
+
+  protected onData(bytes: Buffer, start: number, end: number, ended: boolean): void {
+    const exchange = this.#exchange!
+    if (exchange.timed) this.#timer.arm(this.#connection.idleMs)
+    if (end > start) {
+      this.#credit.received(end - start)
+      exchange.download.body(bytes, start, end, end - start, true)
+      this.#credit.give()
+    }
+    if (ended) {
+      exchange.download.bodyEnd(null)
+      this.#responseEnd()
+    }
+  }
+
+  protected onTrailers(trailers: Http2Head): void {
+    const allowed = trailers.fields.filter(({ id, name }) => isTrailerNameAllowed(id, name))
+    this.#exchange!.download.bodyEnd(allowed.length === 0 ? null : allowed)
+    this.#responseEnd()
+  }
+
+  #responseEnd(): void {
+    const exchange = this.#exchange!
+    this.#letGo()
+    // Nothing more of the request is wanted (RFC 9113 §8.1).
+    if (!this.localEnded) this.reset(http2Error.noError)
+    const { epoch } = exchange
+    try {
+      exchange.responseEnd(true)
+    } catch (fault) {
+      // The stream has let go of the exchange, so its own fault path would not find it.
+      if (exchange.epoch === epoch) exchange.fault(fault)
+      else throw fault
+    }
+  }
+
+  #letGo(): void {
+    this.#exchange = undefined
+    this.#timer.disarm()
+  }
+
+  // How it ends early.
+
+  abort(exchange: HttpExchange): void {
+    this.#letGo()
+    this.reset(http2Error.cancel)
+    exchange.upstreamEnded(true)
+  }
+
+  readOn(requestDone: boolean): void {
+    this.#credit.hold(0)
+    // A request that will never be complete says so.
+    if (!requestDone) this.reset(http2Error.cancel)
+    if (!requestDone) this.#fail(new ProxyError('upstreamReset', 'the request was never completed'))
+  }
+
+  protected onReset(reset: StreamReset): void {
+    const { code, by, processed, error } = reset
+    if (by === 'us') {
+      this.#fail(
+        new ProxyError('upstreamInvalid', `the response is malformed: ${http2ErrorName(code)}`, {
+          progress: 'responseBegun',
+        }),
+      )
+      return
+    }
+    const what =
+      by === 'peer' ? `the upstream reset the stream: ${http2ErrorName(code)}` : 'the upstream closed the connection'
+    this.#fail(
+      new ProxyError('upstreamReset', error?.message ?? what, {
+        progress: this.#headDone ? 'responseBegun' : 'requestSent',
+        reusedConnection: by === 'connection' && this.#connection.leases > 1,
+        refused: !processed,
+        cause: reset,
+      }),
+    )
+  }
+
+  #invalid(what: string): void {
+    this.reset(http2Error.protocolError)
+    this.#fail(new ProxyError('upstreamInvalid', what, { progress: 'responseBegun' }))
+  }
+
+  #fail(error: ProxyError): void {
+    const exchange = this.#exchange
+    if (exchange === undefined) return
+    this.#letGo()
+    if (exchange.epoch !== this.#epoch) return
+    this.#connection.pool.giveBack(this.#connection)
+    exchange.upstreamFailed(error)
+  }
+
+  protected override onClosed(): void {
+    this.#connection.unused(this)
+  }
+
+  expired(): void {
+    const exchange = this.#exchange
+    if (exchange === undefined) return
+    if (this.#credit.holding) {
+      // It is the client that takes nothing; the listener's timeouts judge it.
+      this.#timer.arm(this.#connection.idleMs)
+      return
+    }
+    const awaitsHead = !this.#headDone && exchange.requestDone
+    if (awaitsHead && !this.#spared && exchange.wantsEvents) {
+      // A stream of events has no deadline for its head, only for silence. Looked at here, it costs the others nothing.
+      this.#spared = true
+      this.#timer.arm(this.#connection.idleMs)
+      return
+    }
+    const progress = this.#headDone ? 'responseBegun' : 'requestSent'
+    this.reset(http2Error.cancel)
+    this.#fail(
+      awaitsHead && !this.#spared
+        ? new ProxyError('responseTimeout', 'the upstream did not answer in time', { progress })
+        : new ProxyError('idleTimeout', 'nothing passed either way for too long', { progress }),
+    )
+  }
+
+  fault(fault: unknown): void {
+    if (this.#exchange === undefined) this.#connection.fault(fault)
+    else this.#exchange.fault(fault)
+  }
+}
+
+const nothing = Buffer.alloc(0)
+
+function kindOf({ status, contentLength }: Http2Head, ended: boolean, exchange: HttpExchange): FramingKind {
+  if (ended || status === 204 || status === 304 || exchange.methodId === methodId.head) return framingKind.none
+  return contentLength >= 0 ? framingKind.length : framingKind.chunked
+}
