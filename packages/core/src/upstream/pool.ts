@@ -183,10 +183,7 @@ export class Pool implements Expirable {
   giveBack(connection: Connection): void {
     connection.carrying--
     if (connection.state !== 'leased') return
-    if (connection.concurrency === 0 || this.#outlived(connection)) {
-      if (connection.carrying === 0) connection.close()
-      return
-    }
+    if (this.#ends(connection)) return
     if (connection.carrying === 0) {
       this.#roomy.remove(connection)
       connection.state = 'idle'
@@ -197,11 +194,8 @@ export class Pool implements Expirable {
   /** The connection's peer allows more or fewer exchanges than before, or (0) no new ones: what it carries goes on. */
   concurrencyChanged(connection: Connection): void {
     if (connection.state !== 'idle' && connection.state !== 'leased') return
-    const { concurrency, carrying } = connection
-    this.#learn(concurrency)
-    if (concurrency === 0 && carrying === 0) connection.close()
-    else if (carrying >= concurrency) this.#roomy.remove(connection)
-    else this.#offer(connection)
+    this.#learn(connection.concurrency)
+    if (!this.#ends(connection)) this.#offer(connection)
     if (this.starving) this.connectAsNeeded()
   }
 
@@ -312,7 +306,14 @@ export class Pool implements Expirable {
     return connection.freshUntil <= now && this.endpoint.cells.hasConnectionRoom
   }
 
-  /** Whether one that an exchange has left is too old to be lent or kept. */
+  /** Whether it takes no new exchange: then it is closed as soon as it carries nothing. */
+  #ends(connection: Connection): boolean {
+    if (connection.concurrency > 0 && !this.#outlived(connection)) return false
+    if (connection.carrying === 0) connection.close()
+    else this.#roomy.remove(connection)
+    return true
+  }
+
   #outlived(connection: Connection): boolean {
     if (connection.freshUntil === Infinity) return false
     // Looked at by the next lease.
