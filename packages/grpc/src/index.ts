@@ -26,3 +26,5 @@ export {
   watchPath,
 } from './health/messages.ts'
 export { grpcProbe } from './probe.ts'
+export { GrpcExchange } from './exchange.ts'
+export { grpcCalls } from './handler.ts'

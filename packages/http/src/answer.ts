@@ -7,6 +7,8 @@ export interface Answer {
   readonly status: number
   readonly headers: ReadonlyArray<readonly [name: string, value: string]>
   readonly body: Buffer
+  /** There is a head and nothing else, not even a length. HTTP/2 only. */
+  readonly headOnly?: true
 }
 
 /** What a refused client is told at least and at most, in seconds. */

@@ -26,6 +26,7 @@ import {
   dropper,
   type IncomingRequest,
   type IncomingResponse,
+  type Trailers,
 } from './half.ts'
 import { composeRequest } from './http1/request-out.ts'
 import { requestFields } from './http2/request-out.ts'
@@ -33,6 +34,9 @@ import type { HttpRoute } from './options.ts'
 import type { RequestRewrite } from './request-rewrite.ts'
 import { ownAnswer } from './own-answer.ts'
 import { Upload } from './upload.ts'
+
+/** Without a byte either way, in milliseconds. Default: 300_000. */
+export const defaultIdleMs = 300_000
 
 /**
  * One HTTP request and its response, between a client and the carrier of its upstream half.
@@ -90,8 +94,18 @@ export class HttpExchange extends Exchange implements Head {
     return true
   }
 
-  /** Whether the response's head and silences are waited for only so long (`timeouts.response` and `timeouts.idle`). */
-  get timed(): boolean {
+  /** From the end of the request to the head of its response, at most, in milliseconds. */
+  get responseMs(): number {
+    return this.route!.upstream!.config.timeouts.responseMs
+  }
+
+  /** Without a byte either way, at most, in milliseconds. */
+  get idleMs(): number {
+    return this.route!.upstream!.config.timeouts.idleMs ?? defaultIdleMs
+  }
+
+  /** Whether the client has to send the body of its request without long pauses. */
+  get paced(): boolean {
     return true
   }
 
@@ -198,7 +212,7 @@ export class HttpExchange extends Exchange implements Head {
    * sends nothing before.
    */
   protected readsFirst(contentLength: number): boolean {
-    return !this.head.expectContinue && contentLength <= this.#maxStoredBytes && this.route!.upstream !== undefined
+    return !this.head.expectContinue && contentLength <= this.maxStoredBytes && this.route!.upstream !== undefined
   }
 
   /** Finds the route, or what is wrong with the request. */
@@ -232,7 +246,8 @@ export class HttpExchange extends Exchange implements Head {
     return route
   }
 
-  get #maxStoredBytes(): number {
+  /** How much of the body is kept before the request goes on its way. */
+  protected get maxStoredBytes(): number {
     return this.route?.upstream?.config.buffer.maxRequestBytes ?? 0
   }
 
@@ -243,7 +258,7 @@ export class HttpExchange extends Exchange implements Head {
 
   /** Whether the client must stop reading the body, because the buffer is full and nothing goes up yet. */
   get uploadFull(): boolean {
-    return this.carrier === undefined && this.upload.storedBytes >= this.#maxStoredBytes
+    return this.carrier === undefined && this.upload.storedBytes >= this.maxStoredBytes
   }
 
   /** Body bytes have come. */
@@ -365,6 +380,11 @@ export class HttpExchange extends Exchange implements Head {
     const head = this.#bytes?.toString('latin1') ?? ''
     if (/^accept:[^\r]*text\/event-stream/im.test(head)) return true
     return this.#fields?.some(({ name, value }) => name === 'accept' && value.includes('text/event-stream')) ?? false
+  }
+
+  /** The response's body is complete. */
+  responseTrailers(trailers: Trailers | null): void {
+    this.download.bodyEnd(trailers)
   }
 
   /** The response is complete. `reusable`: the connection can carry another exchange. */

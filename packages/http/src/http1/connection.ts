@@ -16,7 +16,7 @@ import {
   ResponseHead,
 } from '@sluice/wire'
 import { connectError, responseError } from '../errors.ts'
-import type { HttpExchange } from '../exchange.ts'
+import { defaultIdleMs, type HttpExchange } from '../exchange.ts'
 import type { Carrier } from '../half.ts'
 import { BodyReader } from './body-reader.ts'
 import { BodyWriter } from './body-writer.ts'
@@ -26,9 +26,6 @@ const limits: HeadLimits = { maxHeadBytes: 65_536, maxFields: 200, maxTargetByte
 
 /** Interim responses before the final one, at most: each is passed on, so a row without end is a way to be kept busy. */
 const maxInterim = 100
-
-/** Without a byte either way, in milliseconds. Default: 300_000. */
-const defaultIdleMs = 300_000
 
 /** How much earlier than its peer a connection leaves the pool, in milliseconds. */
 const keepAliveMarginMs = 1_000

@@ -85,7 +85,7 @@ export class ClientStream extends Http2Stream implements Client, BodyReceiver, E
 
   protected override onHeadTooLarge(): void {
     this.#begin()
-    this.#exchange = this.#exchanges.own
+    this.#exchange = this.#exchanges.pick(this.settings.options.handlers, this.#request)
     this.#exchange.reject(tooLarge)
   }
 
@@ -136,7 +136,7 @@ export class ClientStream extends Http2Stream implements Client, BodyReceiver, E
   /** The next bytes of the body are the client's to send. */
   #awaitBody(): void {
     const exchange = this.#exchange
-    if (!exchange.timed || this.queuedBytes > 0) return
+    if (!exchange.paced || this.queuedBytes > 0) return
     this.#timer.arm(this.settings.timeouts.bodyMs)
   }
 
@@ -148,7 +148,7 @@ export class ClientStream extends Http2Stream implements Client, BodyReceiver, E
   forwarding(): void {
     this.#waiting = false
     this.#credit.give()
-    if (!this.remoteEnded && this.#exchange.timed) this.#pace.uploading(this.settings.options.config.minRate)
+    if (!this.remoteEnded && this.#exchange.paced) this.#pace.uploading(this.settings.options.config.minRate)
   }
 
   uploadHeld(bytes: number): void {

@@ -13,9 +13,6 @@ import type { HttpExchange } from '../exchange.ts'
 import type { Carrier } from '../half.ts'
 import { UpstreamStream } from './upstream-stream.ts'
 
-/** Without a byte either way on a stream, in milliseconds. Default: 300_000. */
-const defaultIdleMs = 300_000
-
 /** How long a PING may wait for its answer, in milliseconds. */
 const pongMs = 20_000
 
@@ -26,8 +23,6 @@ const limits = { maxHeadBytes: 65_536, maxFields: 200 }
 export class Http2Connection extends Connection implements Http2SessionOwner, Expirable {
   readonly link: Link
   readonly scheme: 'http' | 'https'
-  readonly responseMs: number
-  readonly idleMs: number
   /** For the timers of its streams. */
   readonly wheel: TimerWheel
   readonly #session: Http2Session
@@ -42,11 +37,9 @@ export class Http2Connection extends Connection implements Http2SessionOwner, Ex
   constructor(pool: Pool, address: EndpointAddress, link: Link) {
     super(pool, address)
     const { runtime, config } = pool.endpoint.upstream
-    const { responseMs, idleMs = defaultIdleMs } = config.timeouts
+    const { responseMs, idleMs = Infinity } = config.timeouts
     this.link = link
     this.scheme = link.secure ? 'https' : 'http'
-    this.responseMs = responseMs
-    this.idleMs = idleMs
     this.wheel = runtime.wheelFor(Math.min(responseMs, idleMs))
     this.#pingMs = pool.options.pingMs
     this.#timer = new Timer(this, runtime.wheelFor(Math.min(this.#pingMs, pool.options.idleTimeoutMs)))

@@ -51,7 +51,7 @@ export function answerFields(answer: Answer): readonly HeaderField[] {
     const lower = name.toLowerCase()
     if (lower !== 'upgrade') fields.push(headerField(lower, value))
   }
-  if (status !== 204 && status !== 304) {
+  if (status !== 204 && status !== 304 && answer.headOnly !== true) {
     fields.push(headerField('content-length', String(body.length), indexing.without))
   }
   return fields

@@ -29,6 +29,8 @@ export class UpstreamStream extends Http2Stream implements Carrier, BodyReceiver
   #headDone = false
   #interim = 0
   #spared = false
+  #responseMs = Infinity
+  #idleMs = Infinity
 
   constructor(connection: Http2Connection) {
     super()
@@ -43,6 +45,8 @@ export class UpstreamStream extends Http2Stream implements Carrier, BodyReceiver
     this.#headDone = false
     this.#interim = 0
     this.#spared = false
+    this.#responseMs = exchange.responseMs
+    this.#idleMs = exchange.idleMs
     this.#credit.begin()
     const { upload, requestDone } = exchange
     const bodiless = requestDone && upload.kind === framingKind.none
@@ -76,13 +80,16 @@ export class UpstreamStream extends Http2Stream implements Carrier, BodyReceiver
   }
 
   requestProgress(): void {
-    if (this.#exchange?.timed === true) this.#timer.arm(this.#connection.idleMs)
+    this.#wait(this.#idleMs)
   }
 
   requestEnd(): void {
-    if (this.#exchange?.timed === true) {
-      this.#timer.arm(this.#headDone ? this.#connection.idleMs : this.#connection.responseMs)
-    }
+    this.#wait(this.#headDone ? this.#idleMs : this.#responseMs)
+  }
+
+  #wait(ms: number): void {
+    if (ms !== Infinity) this.#timer.arm(ms)
+    else this.#timer.disarm()
   }
 
   // The response.
@@ -100,29 +107,30 @@ export class UpstreamStream extends Http2Stream implements Carrier, BodyReceiver
       return
     }
     this.#headDone = true
-    if (exchange.timed) this.#timer.arm(this.#connection.idleMs)
+    this.#wait(this.#idleMs)
     exchange.responseHead(head, kindOf(head, ended, exchange), 0)
-    if (ended) this.#responseEnd()
+    // It may have been cut for what its head says.
+    if (ended && this.#exchange === exchange) this.#responseEnd()
   }
 
   protected onData(bytes: Buffer, start: number, end: number, ended: boolean): void {
     const exchange = this.#exchange!
-    if (exchange.timed) this.#timer.arm(this.#connection.idleMs)
+    this.#wait(this.#idleMs)
     if (end > start) {
       this.#credit.received(end - start)
       exchange.download.body(bytes, start, end, end - start, true)
       this.#credit.give()
     }
-    if (ended) {
-      exchange.download.bodyEnd(null)
+    if (ended && this.#exchange === exchange) {
+      exchange.responseTrailers(null)
       this.#responseEnd()
     }
   }
 
   protected onTrailers(trailers: Http2Head): void {
     const allowed = trailers.fields.filter(({ id, name }) => isTrailerNameAllowed(id, name))
-    this.#exchange!.download.bodyEnd(allowed.length === 0 ? null : allowed)
-    this.#responseEnd()
+    this.#exchange!.responseTrailers(allowed.length === 0 ? null : allowed)
+    if (this.#exchange !== undefined) this.#responseEnd()
   }
 
   #responseEnd(): void {
@@ -205,14 +213,14 @@ export class UpstreamStream extends Http2Stream implements Carrier, BodyReceiver
     if (exchange === undefined) return
     if (this.#credit.holding) {
       // It is the client that takes nothing; the listener's timeouts judge it.
-      this.#timer.arm(this.#connection.idleMs)
+      this.#wait(this.#idleMs)
       return
     }
     const awaitsHead = !this.#headDone && exchange.requestDone
     if (awaitsHead && !this.#spared && exchange.wantsEvents) {
       // A stream of events has no deadline for its head, only for silence. Looked at here, it costs the others nothing.
       this.#spared = true
-      this.#timer.arm(this.#connection.idleMs)
+      this.#wait(this.#idleMs)
       return
     }
     const progress = this.#headDone ? 'responseBegun' : 'requestSent'

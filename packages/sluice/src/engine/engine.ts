@@ -12,6 +12,7 @@ import {
   Runtime,
   type StateStore,
 } from '@sluice/core'
+import { grpcCalls, grpcProbe } from '@sluice/grpc'
 import { HttpListener, type HttpListenerOptions, httpProbe, httpRoute } from '@sluice/http'
 import { TcpListener, type TcpListenerOptions, tcpProbe } from '@sluice/tcp'
 import { webSocketUpgrade } from '@sluice/websocket'
@@ -119,7 +120,7 @@ export class Engine implements DataPlane {
       {
         metrics: this.#parts.metrics,
         // Until the probe of grpc.health.v1 is built, an endpoint is well when it can be connected to.
-        probes: this.#parts.probing ? { http: httpProbe, tcp: tcpProbe, grpc: tcpProbe } : undefined,
+        probes: this.#parts.probing ? { http: httpProbe, tcp: tcpProbe, grpc: grpcProbe } : undefined,
         tlsOf: connectTls,
       },
       this.#current?.generation,
@@ -340,8 +341,8 @@ export class Engine implements DataPlane {
         routes: config.routes.map((route, i) => httpRoute(config.name, route, ways[i]!)),
         tls,
         upgrades: [webSocketUpgrade],
-        handlers: [],
-        ordinary: config.protocol === 'websocket' ? 'upgradeRequired' : 'served',
+        handlers: config.protocol === 'websocket' ? [] : [grpcCalls],
+        ordinary: ordinaryOf(config),
         logged: this.#parts.logs?.access !== undefined || this.#parts.onExchange !== undefined,
         pseudonym: this.#parts.pseudonym,
       },
@@ -354,6 +355,12 @@ export class Engine implements DataPlane {
     const parts = { maxAllConnections, clients, held, refused: () => metrics.add(refusedPlace, 1) }
     return tcp === undefined ? new HttpListener(this.runtime, http, parts) : new TcpListener(this.runtime, tcp, parts)
   }
+}
+
+/** What becomes of requests that are neither WebSockets nor calls where these are what is served. */
+function ordinaryOf({ protocol, other }: ListenerConfig): HttpListenerOptions['ordinary'] {
+  if (protocol === 'websocket') return 'upgradeRequired'
+  return protocol === 'grpc' && other === 'refuse' ? 'unsupported' : 'served'
 }
 
 function noLongerWanted(): StartError {
