@@ -16,7 +16,22 @@ export const http2Error = {
   http11Required: 13,
 } as const
 
-const names = Object.keys(http2Error).map((name) => name.replaceAll(/[A-Z]|1+/g, '_$&').toUpperCase())
+const names = [
+  'NO_ERROR',
+  'PROTOCOL_ERROR',
+  'INTERNAL_ERROR',
+  'FLOW_CONTROL_ERROR',
+  'SETTINGS_TIMEOUT',
+  'STREAM_CLOSED',
+  'FRAME_SIZE_ERROR',
+  'REFUSED_STREAM',
+  'CANCEL',
+  'COMPRESSION_ERROR',
+  'CONNECT_ERROR',
+  'ENHANCE_YOUR_CALM',
+  'INADEQUATE_SECURITY',
+  'HTTP_1_1_REQUIRED',
+]
 
 /** The name of an error code in the letters of RFC 9113 §7, or its number when it has none. */
 export function http2ErrorName(code: number): string {

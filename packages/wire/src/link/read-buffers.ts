@@ -15,12 +15,18 @@ export class Slab {
   readonly bytes = Buffer.allocUnsafeSlow(readBufferBytes)
   /** Queued writes that refer to these bytes. Above zero nobody may read into them. */
   loans = 0
-  /** Whether a socket reads into it. */
+  /** Whether a socket reads into it, or a session writes. */
   reading = false
 
   /** Gives one loan back, and with the last one the slab, unless a socket still reads into it. */
   returnLoan(): void {
     this.loans--
+    this.keepIfUnused()
+  }
+
+  /** Whoever took it reads or writes into it no more; its loans may still run. */
+  release(): void {
+    this.reading = false
     this.keepIfUnused()
   }
 
@@ -33,7 +39,8 @@ export class Slab {
 
 const spare: Slab[] = []
 
-function takeSpare(): Slab {
+/** A slab for the caller alone, until it releases it. */
+export function takeSlab(): Slab {
   const slab = spare.pop() ?? new Slab()
   slab.reading = true
   return slab
@@ -65,12 +72,12 @@ export class ReadBuffer {
     const slab = this.slab
     if (slab === shared) {
       if (poison) slab.bytes.fill(0xdb, 0, readBytes)
-      if (readBytes >= bulkBytes) this.slab = takeSpare()
+      if (readBytes >= bulkBytes) this.slab = takeSlab()
     } else if (readBytes < bulkBytes) {
       this.release()
     } else if (slab.loans > 0) {
       slab.reading = false
-      this.slab = takeSpare()
+      this.slab = takeSlab()
     } else if (poison) {
       slab.bytes.fill(0xdb, 0, readBytes)
     }
@@ -87,7 +94,6 @@ export class ReadBuffer {
     const slab = this.slab
     if (slab === shared) return
     this.slab = shared
-    slab.reading = false
-    slab.keepIfUnused()
+    slab.release()
   }
 }

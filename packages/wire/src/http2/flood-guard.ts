@@ -1,0 +1,71 @@
+import type { Http2Options } from './http2-options.ts'
+
+/** What a peer can have too much of. */
+export const flood = { resets: 0, settings: 1, pings: 2, emptyFrames: 3, priorities: 4, windowUpdates: 5 } as const
+
+/** One of the numbers in `flood`. */
+export type Flood = (typeof flood)[keyof typeof flood]
+
+/** The options that bound them, in their order. */
+export const floodBounds = [
+  'maxResets',
+  'maxSettings',
+  'maxPings',
+  'maxEmptyFrames',
+  'maxPriorities',
+  'maxWindowUpdates',
+] as const satisfies readonly (keyof Http2Options)[]
+
+/** What makes more of a kind legitimate: streams that ended well, and frames of data that were sent. */
+export interface HonestWork {
+  readonly servedStreams: number
+  readonly dataFramesOut: number
+}
+
+/**
+ * Counts what costs us and brings the peer nothing. Each kind has a bucket that holds its bound at most, and fills within
+ * a second; what the session does for the peer fills it as well. The clock is read only when a bucket is empty.
+ */
+export class FloodGuard {
+  readonly #options: Http2Options
+  readonly #work: HonestWork
+  readonly #left = new Float64Array(floodBounds.length)
+  readonly #since = new Float64Array(floodBounds.length).fill(performance.now())
+  readonly #workBefore = new Float64Array(floodBounds.length)
+
+  constructor(options: Http2Options, work: HonestWork) {
+    this.#options = options
+    this.#work = work
+    for (const [kind, name] of floodBounds.entries()) this.#left[kind] = options[name]
+  }
+
+  /** Takes one of its kind; false when there are too many. */
+  allows(kind: Flood): boolean {
+    const left = (this.#left[kind] = this.#left[kind]! - 1)
+    return left >= 0 || this.#refill(kind)
+  }
+
+  #refill(kind: Flood): boolean {
+    const bound = this.#options[floodBounds[kind]]
+    const now = performance.now()
+    const done = this.#workDone(kind)
+    const earned = ((now - this.#since[kind]!) / 1_000) * bound + done - this.#workBefore[kind]!
+    this.#since[kind] = now
+    this.#workBefore[kind] = done
+    const left = (this.#left[kind] = Math.min(bound, this.#left[kind]! + earned))
+    return left >= 0
+  }
+
+  #workDone(kind: Flood): number {
+    switch (kind) {
+      case flood.resets:
+        return this.#work.servedStreams
+      case flood.pings:
+        return this.#work.dataFramesOut
+      case flood.windowUpdates:
+        return 2 * this.#work.dataFramesOut
+      default:
+        return 0
+    }
+  }
+}
