@@ -1,5 +1,6 @@
 import { expect } from 'chai'
-import { EndpointCells } from '../../src/state/endpoint-cells.ts'
+import { upstreamConfig } from '../../../testkit/src/index.ts'
+import { EndpointCells, endpointLimits } from '../../src/state/endpoint-cells.ts'
 import { endpointThreadWords, endpointWord } from '../../src/state/layout.ts'
 
 describe('EndpointCells', () => {
@@ -31,6 +32,56 @@ describe('EndpointCells', () => {
     cells(0).setLimits({ limit: Infinity, maxConnections: Infinity })
     for (let i = 0; i < 1_000; i++) cells(0).enter()
     expect(cells(1).hasRoom).to.equal(true)
+  })
+
+  it('has room for as many units as its connections carry, in whichever thread one has said so', () => {
+    cells(0).setLimits({ limit: Infinity, maxConnections: 2 })
+    for (let i = 0; i < 2; i++) cells(0).enter()
+    expect(cells(1).hasRoom).to.equal(false)
+    expect([cells(0).learn(3), cells(2).concurrency, cells(1).hasRoom]).to.deep.equal([true, 3, true])
+    for (let i = 0; i < 4; i++) cells(1).enter()
+    expect(cells(2).hasRoom).to.equal(false)
+  })
+
+  it('says of what a connection carries whether it makes room', () => {
+    expect([cells(0).learn(3), cells(1).learn(3), cells(1).learn(2), cells(0).learn(3)]).to.deep.equal([
+      true,
+      false,
+      false,
+      true,
+    ])
+  })
+
+  it('lets its limit hold, however much its connections carry', () => {
+    cells(0).learn(100)
+    for (let i = 0; i < 2; i++) cells(0).enter()
+    expect(cells(0).hasRoom).to.equal(false)
+  })
+
+  it('keeps what connections have said until something else is configured', () => {
+    const limits = { limit: 2, maxConnections: 3, concurrency: 100 }
+    cells(0).setLimits(limits)
+    expect(cells(1).concurrency).to.equal(100)
+    cells(1).learn(8)
+    cells(0).setLimits({ ...limits, limit: 5, maxConnections: 1 })
+    expect(cells(1).concurrency).to.equal(8)
+    cells(0).setLimits({ ...limits, concurrency: 50 })
+    expect(cells(1).concurrency).to.equal(50)
+  })
+
+  it('takes a connection to carry one unit, but `maxStreams` where the upstream speaks HTTP/2', () => {
+    const upstream = {
+      endpoints: [{ address: '127.0.0.1:3001', limit: 7 }],
+      pool: { maxConnections: 5, maxStreams: 20 },
+    }
+    for (const [protocol, concurrency] of [
+      ['auto', 1],
+      ['http1', 1],
+      ['http2', 20],
+    ] as const) {
+      const config = upstreamConfig({ ...upstream, protocol })
+      expect(endpointLimits(config.endpoints[0]!, config)).to.deep.equal({ limit: 7, maxConnections: 5, concurrency })
+    }
   })
 
   it('has room for a connection until as many stand as may, in whichever thread', () => {

@@ -4,6 +4,7 @@ import { gateWord, slotWords } from '../../src/state/layout.ts'
 import { Recovery } from '../../src/state/recovery.ts'
 import { SharedMemory } from '../../src/state/shared-memory.ts'
 import type { SharedStore } from '../../src/state/shared-store.ts'
+import { FakeConnector } from '../fake-protocol.ts'
 import { GateEnds } from '../gate/gate-ends.ts'
 
 /** What a thread does when it dies. `before` brings that about, with nobody dying. */
@@ -117,6 +118,16 @@ const scenes: readonly Scene[] = [
     title: 'as it moves a unit to another endpoint',
     before: (dying) => void acquire(dying, 2, 0),
     last: (dying) => dying.upstream.move(dying.units[0]!.permit),
+  },
+  {
+    title: 'as it learns that a connection carries more',
+    before: (dying, other) => {
+      for (const { cells } of other.upstream.endpoints) cells.setLimits({ limit: 5, maxConnections: 1 })
+      acquire(other, 2, 0)
+      acquire(dying, 2, 0)
+      queue(other, 2, 1)
+    },
+    last: (dying) => dying.upstream.endpoints[0]!.learnt(2),
   },
   {
     title: 'as it counts a connection in and out',
@@ -295,6 +306,40 @@ describe('Recovery after a thread that has died', () => {
       for (const { permit } of other.units) permit.release()
     }
     expect(ends.told).to.deep.equal(['1.3', '1.1', '1.4', '1.2'])
+    ends.close()
+  })
+
+  it('gives back the room on the connections of the dead thread', async () => {
+    const ends = new GateEnds({
+      endpoints: [9],
+      gates: [
+        { limit: 9, queue: 5 },
+        { limit: 9, queue: 5 },
+        { limit: 9, queue: 5 },
+      ],
+    })
+    const [dying, other] = [ends.open(0), ends.open(1)]
+    const [endpoint] = dying.upstream.endpoints
+    endpoint!.cells.setLimits({ limit: 9, maxConnections: 1 })
+    endpoint!.learnt(3)
+    expect(endpoint!.takeConnection()).to.equal(true)
+    for (const unit of [0, 1, 2]) acquire(dying, 2, unit)
+    for (const unit of [0, 1, 2]) queue(other, 2, unit)
+    const connector = new FakeConnector(true, 3)
+    const pool = other.upstream.endpoints[0]!.pool(connector)
+    pool.lease({ connected: () => {}, connectFailed: () => {} }, 0)
+    expect(connector.connections).to.have.length(0)
+    dying.die()
+    await ends.control.recover(0)
+    other.readMail()
+    await Promise.resolve()
+    expect(other.units.filter(({ permit }) => permit.held)).to.have.length(3)
+    expect(other.gates[2]!.tryAcquire(other.units[3]!.permit)).to.equal(false)
+    expect([connector.connections.length, other.upstream.endpoints[0]!.cells.connections.total]).to.deep.equal([1, 1])
+    connector.last.open()
+    pool.forget({ connected: () => {}, connectFailed: () => {} })
+    connector.last.gone()
+    await expectAllWell(ends, other)
     ends.close()
   })
 

@@ -1,6 +1,8 @@
 import { expect } from 'chai'
+import { parseConfigObject } from '../../src/config/parse.ts'
 import type { ProxyError } from '../../src/errors.ts'
 import { Permit } from '../../src/gate/gate.ts'
+import type { LocalStore } from '../../src/state/local-store.ts'
 import type { Lessee } from '../../src/upstream/connection.ts'
 import type { Pool } from '../../src/upstream/pool.ts'
 import { type FakeConnection, FakeConnector, FakeEngine } from '../fake-protocol.ts'
@@ -510,6 +512,26 @@ describe('Pool of connections that carry many exchanges', () => {
       expect(said).to.deep.equal(['1', '2', '3'])
       connector.last.open()
       expect([said.at(-1), carried()]).to.deep.equal(['next', [0, 1]])
+    })
+  })
+
+  describe('a new configuration', () => {
+    it('keeps connections with what they carry, and what they have said', () => {
+      open(3, { maxConnections: 1 })
+      const { upstream } = engine
+      leases(5)
+      connector.last.open()
+      expect([said.length, upstream.endpoints[0]!.cells.concurrency]).to.deep.equal([3, 3])
+      const { config } = parseConfigObject({
+        listeners: { web: { bind: '127.0.0.1:0', protocol: 'http', upstream: 'u' } },
+        upstreams: { u: { endpoints: ['127.0.0.1:3001'], pool: { maxConnections: 2, maxStreams: 50 } } },
+      })
+      upstream.prepare(config!.upstreams[0]!, () => undefined).commit()
+      ;(engine.runtime.store as LocalStore).publish(config!, 1)
+      expect(upstream.endpoints[0]!.pool(connector)).to.equal(pool)
+      expect([carried(), upstream.endpoints[0]!.cells.concurrency]).to.deep.equal([[3, 0], 3])
+      connector.last.open()
+      expect([said.length, carried()]).to.deep.equal([5, [3, 2]])
     })
   })
 

@@ -96,6 +96,22 @@ describe('Connections to one endpoint from several threads', () => {
     expect(connector.connections).to.have.length(2)
   })
 
+  it('lets a unit of another thread through as soon as a connection turns out to carry more', async () => {
+    const { upstream } = ends.open(0)
+    const waiting = ends.open(1)
+    const [gate, first, second] = [waiting.gates[2]!, waiting.units[0]!, waiting.units[1]!]
+    expect(gate.tryAcquire(first.permit)).to.equal(true)
+    expect([gate.tryAcquire(second.permit), gate.enqueue(second)]).to.deep.equal([false, true])
+    const connector = new FakeConnector(true, 2)
+    connector.expected = undefined
+    upstream.endpoints[0]!.pool(connector).lease(patient, 0)
+    connector.last.open()
+    waiting.readMail()
+    await Promise.resolve()
+    expect(second.permit.held).to.equal(true)
+    expect(waiting.upstream.endpoints[0]!.cells.concurrency).to.equal(2)
+  })
+
   it('begins those that wait once a new configuration allows more', () => {
     const end = ends.open(0)
     const connector = new FakeConnector()
