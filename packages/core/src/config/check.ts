@@ -1,10 +1,12 @@
-import { canonicalMatch, type RouteMatch } from '../routing/match.ts'
+import { canonicalMatch } from '../routing/match.ts'
 import { normalizeLiteral, stripPrefix } from '../routing/path.ts'
 import { parsePathPattern } from '../routing/path-pattern.ts'
 import { formatAddress, parseBind, type BindAddress } from './address.ts'
+import { checkMatch, rawMatch } from './check-match.ts'
+import { checkAnswerOnGrpc, checkProtocolKeys, checkWindows } from './check-protocol.ts'
 import { checkUpstream, checkUpstreamReference } from './check-upstream.ts'
 import type { ConfigPath } from './config-error.ts'
-import { checkAnswerFieldName, checkFieldName, checkPrefix } from './http-text.ts'
+import { checkAnswerFieldName, checkPrefix } from './http-text.ts'
 import { isLoopback } from '../routing/ip-address.ts'
 import { isName, routeId } from './identity.ts'
 import type { Finding } from './issue.ts'
@@ -44,15 +46,12 @@ interface Context {
   readonly report: Report
 }
 
-// Keys of a listener that mean nothing without HTTP: silence would let people believe that they hold.
-const httpKeys = ['routes', 'trustedProxies', 'reasonHeader', 'path', 'halfClose', 'limits']
-const httpTimeouts = ['head', 'body', 'keepAlive']
-
 function checkListener(name: string, listener: Raw, context: Context): void {
   const { report } = context
   const path = ['listeners', name]
   for (const bind of listOf(listener['bind'])) claimBind(bind, name, [...path, 'bind'], context.binds, report)
-  if (listener['protocol'] === 'tcp') checkTcpKeys(listener, path, report)
+  checkProtocolKeys(listener, path, report)
+  checkWindows(listener['http2'], [...path, 'http2'], report)
   checkGate(listener['gate'], [...path, 'gate'], context)
   const hasRoutes = listener['routes'] !== undefined
   const hasUpstream = listener['upstream'] !== undefined
@@ -74,31 +73,20 @@ function checkListener(name: string, listener: Raw, context: Context): void {
   for (const [index, route] of list(listener['routes']).entries()) {
     if (!isObject(route)) continue
     const routePath = [...path, 'routes', index]
-    checkRoute(route, routePath, report)
+    checkRoute(route, listener, routePath, report)
     checkGate(route['gate'], [...routePath, 'gate'], context)
     if (listener['protocol'] !== 'tcp') checkForward(route, listener, routePath, context)
-    checkIdentity(name, route, routePath, { seen, ids, report })
-  }
-}
-
-function checkTcpKeys(listener: Raw, path: ConfigPath, report: Report): void {
-  for (const key of httpKeys) {
-    if (listener[key] === undefined) continue
-    const hint = key === 'routes' ? 'Write `upstream` instead: TCP has nothing to match on.' : undefined
-    report([...path, key], `\`${key}\` is not known on a tcp listener.`, hint, 'key')
-  }
-  const timeouts = record(listener['timeouts'])
-  for (const key of httpTimeouts) {
-    if (timeouts[key] === undefined) continue
-    report([...path, 'timeouts', key], `\`${key}\` is not known on a tcp listener.`, undefined, 'key')
+    checkIdentity({ name, protocol: listener['protocol'] }, route, routePath, { seen, ids, report })
   }
 }
 
 /** Everything on the way of what is passed on: the upstream, its protocol, and no gate twice. */
 function checkForward(route: Raw, listener: Raw, path: ConfigPath, { root, report }: Context): void {
+  const { protocol } = listener
+  const grpc = protocol === 'grpc' || (protocol === 'http' && record(route['match'])['service'] !== undefined)
   checkUpstreamReference(
     route['upstream'],
-    listener['protocol'],
+    { protocol, grpc },
     [...path, 'upstream'],
     record(root['upstreams']),
     report,
@@ -112,7 +100,7 @@ function checkForward(route: Raw, listener: Raw, path: ConfigPath, { root, repor
   }
 }
 
-function checkRoute(route: Raw, path: ConfigPath, report: Report): void {
+function checkRoute(route: Raw, listener: Raw, path: ConfigPath, report: Report): void {
   const actions = ['upstream', 'respond', 'redirect'].filter((key) => route[key] !== undefined)
   const choice = 'Write one of `upstream`, `respond` and `redirect`.'
   if (actions.length === 0) report(path, 'The route leads nowhere.', choice)
@@ -122,15 +110,8 @@ function checkRoute(route: Raw, path: ConfigPath, report: Report): void {
   if (typeof name === 'string' && !isName(name)) report([...path, 'name'], badName(name))
 
   const match = record(route['match'])
-  const fields = new Set<string>()
-  for (const field of Object.keys(record(match['headers']))) {
-    const at = [...path, 'match', 'headers', field]
-    reportAt(report, at, checkFieldName(field), 'key')
-    // Names of fields have no letter case, and a field cannot have two values at once.
-    if (fields.has(field.toLowerCase()))
-      report(at, `The header field \`${field}\` stands here twice.`, undefined, 'key')
-    fields.add(field.toLowerCase())
-  }
+  checkMatch(match, listener['protocol'], [...path, 'match'], report)
+  checkAnswerOnGrpc(route, listener, path, report)
   const respond = record(route['respond'])
   for (const field of Object.keys(record(respond['headers'])))
     reportAt(report, [...path, 'respond', 'headers', field], checkAnswerFieldName(field), 'key')
@@ -173,8 +154,13 @@ interface Identities {
   readonly report: Report
 }
 
-function checkIdentity(listener: string, route: Raw, path: ConfigPath, { seen, ids, report }: Identities): void {
-  const match = rawMatch(route['match'])
+function checkIdentity(
+  { name: listener, protocol }: { readonly name: string; readonly protocol: unknown },
+  route: Raw,
+  path: ConfigPath,
+  { seen, ids, report }: Identities,
+): void {
+  const match = rawMatch(route['match'], protocol)
   const where = `the route ${Number(path.at(-1)) + 1}`
   const name = typeof route['name'] === 'string' ? route['name'] : undefined
   if (match !== undefined) {
@@ -194,24 +180,6 @@ function checkIdentity(listener: string, route: Raw, path: ConfigPath, { seen, i
   if (other !== undefined)
     report([...path, name === undefined ? 'match' : 'name'], `The identity \`${id}\` belongs to ${other} already.`)
   else ids.set(id, where)
-}
-
-/** A match as the router takes it; undefined when the schema has found fault with it. */
-function rawMatch(value: unknown): RouteMatch | undefined {
-  if (value !== undefined && !isObject(value)) return undefined
-  const { host, path, method, headers } = record(value)
-  if (!isTextOrNone(host) || !isTextOrNone(path) || (headers !== undefined && !isObject(headers))) return undefined
-  const methods = method === undefined ? undefined : listOf(method)
-  if (methods !== undefined && !methods.every((item) => typeof item === 'string')) return undefined
-  const fields = Object.entries(record(headers))
-  if (!fields.every((field): field is [string, string] => typeof field[1] === 'string')) return undefined
-  try {
-    const match = { host, path, methods, headers: Object.fromEntries(fields) }
-    canonicalMatch(match)
-    return match
-  } catch {
-    return undefined
-  }
 }
 
 function checkGate(gate: unknown, path: ConfigPath, { root, report }: Context): void {
@@ -260,5 +228,3 @@ const badName = (name: string): string =>
 function reportAt(report: Report, path: ConfigPath, message: string | undefined, at: 'key' | 'value'): void {
   if (message !== undefined) report(path, message, undefined, at)
 }
-
-const isTextOrNone = (value: unknown): value is string | undefined => value === undefined || typeof value === 'string'

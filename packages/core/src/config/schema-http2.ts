@@ -14,7 +14,7 @@ const flood = (what: string, bound: number) =>
   count(1, maxCount)
     .optional()
     .describe(
-      `${what} that one connection may cause in a second; beyond it the connection ends with ENHANCE_YOUR_CALM. ${plain(bound)}`,
+      `${what}, in a second and on one connection; beyond it the connection ends with ENHANCE_YOUR_CALM. ${plain(bound)}`,
     )
 
 /** How a listener speaks HTTP/2. */
@@ -30,10 +30,10 @@ export const http2 = section({
     .describe(
       `What the window of a stream may grow to while the upstream keeps up. ${bytes(http2Defaults.maxWindowBytes)}`,
     ),
-  maxResets: flood('Streams, reset before they were answered,', http2Defaults.maxResets),
-  maxPings: flood('PING frames', http2Defaults.maxPings),
-  maxSettings: flood('SETTINGS frames', http2Defaults.maxSettings),
-  maxEmptyFrames: flood('Frames that carry nothing', http2Defaults.maxEmptyFrames),
+  maxResets: flood('Streams that a client may reset before they are answered', http2Defaults.maxResets),
+  maxPings: flood('PING frames of a client', http2Defaults.maxPings),
+  maxSettings: flood('SETTINGS frames of a client', http2Defaults.maxSettings),
+  maxEmptyFrames: flood('Frames of a client that carry nothing', http2Defaults.maxEmptyFrames),
   maxContinuations: count(1, maxCount)
     .optional()
     .describe(

@@ -49,6 +49,9 @@ describe('parseEndpointAddress', () => {
       'ws://a': 'ws://a:80',
       'wss://[::1]': 'wss://[::1]:443',
       'tcp://a:1': 'tcp://a:1',
+      'h2c://a': 'h2c://a:80',
+      'grpc://a:50051': 'grpc://a:50051',
+      'grpcs://a': 'grpcs://a:443',
       'unix:/a': 'unix:/a',
     }
     for (const [text, canonical] of Object.entries(cases)) {
@@ -60,6 +63,7 @@ describe('parseEndpointAddress', () => {
     const wrong = {
       a: 'no port',
       'tcp://a': 'no port',
+      'grpc://a': 'no port',
       'a:0': '1 to 65535',
       'ftp://a:1': 'scheme `ftp`',
       'unix2:/a': 'must end after the port',

@@ -7,6 +7,7 @@ const found = (text: string) =>
 
 const listener = (routes: string, rest = '', more = '') =>
   `{ listeners: {\n  web: { bind: ":1", protocol: http${rest}, routes: [\n${routes}\n] } },\nupstreams: { u: { endpoints: ["a:1"] } }${more} }`
+const grpc = (routes: string, rest = '') => listener(routes, rest).replace('protocol: http', 'protocol: grpc')
 const endpoints = (list: string, rest = '') =>
   `upstreams: { u: { endpoints: [${list}]${rest} } }\nlisteners: { web: { bind: ":1", protocol: http, upstream: u } }`
 
@@ -179,6 +180,161 @@ describe('checkReferences', () => {
   for (const [what, text, expected] of cases) {
     it(`finds ${what}`, () => {
       expect(found(text)).to.deep.equal([expected])
+    })
+  }
+
+  const ofHttp2: ReadonlyArray<[string, string, string]> = [
+    [
+      'an answer of HTTP on a grpc listener',
+      grpc('{ respond: {} }'),
+      '3:3 listeners.web.routes[0].respond: `respond` is an answer of HTTP, and a grpc listener takes gRPC alone.',
+    ],
+    [
+      'a redirect on a grpc listener',
+      grpc('{ redirect: { to: / } }'),
+      '3:3 listeners.web.routes[0].redirect: `redirect` is an answer of HTTP, and a grpc listener takes gRPC alone.',
+    ],
+    [
+      'a method without a service on a grpc listener',
+      grpc('{ match: { method: POST }, upstream: u }'),
+      '3:12 listeners.web.routes[0].match.method: On a grpc listener a `method` belongs to a `service`.',
+    ],
+    [
+      'a service beside a path',
+      grpc('{ match: { service: s.S, path: /s.S/* }, upstream: u }'),
+      '3:26 listeners.web.routes[0].match.path: A `service` stands for a path: there can be no other beside it.',
+    ],
+    [
+      'a method beside a package',
+      grpc('{ match: { service: s.*, method: Do }, upstream: u }'),
+      '3:26 listeners.web.routes[0].match.method: A `method` belongs to one service, and `s.*` is a package.',
+    ],
+    [
+      'a method of gRPC that is none, where it stands in the list',
+      grpc('{ match: { service: s.S, method: [Do, a-b] }, upstream: u }'),
+      '3:39 listeners.web.routes[0].match.method[1]: `a-b` is not the name of a gRPC method, such as `Place`.',
+    ],
+    [
+      'a service on a websocket listener',
+      listener('{ match: { service: s.S }, upstream: u }').replace('protocol: http', 'protocol: websocket'),
+      '3:12 listeners.web.routes[0].match.service: `service` is not known on a websocket listener.',
+    ],
+    [
+      'a path that is the method of a service matched before',
+      grpc('{ match: { service: s.S, method: Do }, upstream: u },\n{ match: { path: /s.S/Do }, upstream: u }'),
+      '4:10 listeners.web.routes[1].match: This route matches `/s.S/Do`, exactly as the route 1 of the listener, which wins always.',
+    ],
+    [
+      'a POST to the path of a service matched before on an http listener',
+      listener('{ match: { service: s.S }, upstream: u },\n{ match: { method: POST, path: /s.S/* }, upstream: u }'),
+      '4:10 listeners.web.routes[1].match: This route matches `POST /s.S/*`, exactly as the route 1 of the listener, which wins always.',
+    ],
+    [
+      'the same methods of a service in another order',
+      grpc(
+        '{ match: { service: s.S, method: [A, B] }, upstream: u },\n{ match: { service: s.S, method: [B, A] }, upstream: u }',
+      ),
+      '4:10 listeners.web.routes[1].match: This route matches `/s.S/A,B`, exactly as the route 1 of the listener, which wins always.',
+    ],
+    [
+      'stripPrefix beside a service',
+      grpc('{ match: { service: s.S }, stripPrefix: /a, upstream: u }'),
+      '3:41 listeners.web.routes[0].stripPrefix: The route has no `match.path`, so `/a` may not be there to strip.',
+    ],
+    [
+      'a window that may not grow to where it begins',
+      grpc('{ upstream: u }', ', http2: { window: 2MiB, maxWindow: 1MiB }'),
+      '2:72 listeners.web.http2.maxWindow: `maxWindow` 1MiB must not be less than `window` 2MiB.',
+    ],
+    [
+      'an address that a grpc listener does not speak',
+      grpc('{ upstream: "ws://x:1" }'),
+      '3:13 listeners.web.routes[0].upstream: The address `ws://x:1` has the scheme `ws`, which a grpc listener does not speak.',
+    ],
+    [
+      'an address of gRPC on a websocket listener',
+      listener('{ upstream: "grpc://x:1" }').replace('protocol: http', 'protocol: websocket'),
+      '3:13 listeners.web.routes[0].upstream: The address `grpc://x:1` has the scheme `grpc`, which a websocket listener does not speak.',
+    ],
+    [
+      'gRPC to an upstream of HTTP/1.1',
+      endpoints('"a:1"', ', protocol: http1').replace('protocol: http,', 'protocol: grpc,'),
+      '2:59 listeners.web.upstream: gRPC needs HTTP/2, and the upstream `u` has `protocol: http1`.',
+    ],
+    [
+      'a service of an http listener that goes to an upstream of HTTP/1.1',
+      listener('{ match: { service: s.S }, upstream: u }').replace('["a:1"]', '["a:1"], protocol: http1'),
+      '3:38 listeners.web.routes[0].upstream: gRPC needs HTTP/2, and the upstream `u` has `protocol: http1`.',
+    ],
+    [
+      'WebSockets to an upstream of HTTP/2',
+      endpoints('"a:1"', ', protocol: http2').replace('protocol: http,', 'protocol: websocket,'),
+      '2:64 listeners.web.upstream: A WebSocket needs HTTP/1.1, and the upstream `u` has `protocol: http2`.',
+    ],
+    [
+      'an endpoint of HTTP/2 in an upstream of HTTP/1.1',
+      endpoints('"h2c://a:1"', ', protocol: http1'),
+      '1:31 upstreams.u.endpoints[0]: The endpoint `h2c://a:1` speaks HTTP/2, but `u` has `protocol: http1`.',
+    ],
+    [
+      'a WebSocket in an upstream of HTTP/2',
+      endpoints('"ws://a:1"', ', protocol: http2'),
+      '1:31 upstreams.u.endpoints[0]: The WebSocket `ws://a:1` needs HTTP/1.1, but `u` has `protocol: http2`.',
+    ],
+    [
+      'a TCP endpoint in an upstream of HTTP/2',
+      endpoints('"tcp://a:1"', ', protocol: http2').replace('protocol: http,', 'protocol: tcp,'),
+      '1:31 upstreams.u.endpoints[0]: The endpoint `tcp://a:1` speaks no HTTP, but `u` has `protocol: http2`.',
+    ],
+    [
+      'endpoints of which one alone says HTTP/2',
+      endpoints('"http://a:1", "b:2", "grpc://c:3"'),
+      '1:31 upstreams.u.endpoints[0]: The endpoint `http://a:1` does not say that it speaks HTTP/2 as `grpc://c:3` does.',
+    ],
+    [
+      'an endpoint of gRPC in the clear under tls',
+      endpoints('"grpc://a:1"', ', tls: {}'),
+      '1:31 upstreams.u.endpoints[0]: The endpoint `grpc://a:1` is in the clear, but `u` has `tls`.',
+    ],
+    [
+      'a grpc probe with a path',
+      endpoints('"a:1"', ', health: { active: { grpc: "", path: / } }'),
+      '1:69 upstreams.u.health.active.path: A grpc probe asks for no path.',
+    ],
+    [
+      'a tcp probe with a service',
+      endpoints('"a:1"', ', health: { active: { grpc: "", type: tcp } }'),
+      '1:59 upstreams.u.health.active.grpc: A tcp probe asks for no service.',
+    ],
+    [
+      'a grpc probe of an upstream of HTTP/1.1',
+      endpoints('"a:1"', ', protocol: http1, health: { active: { type: grpc } }'),
+      '1:66 upstreams.u.health.active: A grpc probe needs HTTP/2, but `u` has `protocol: http1`.',
+    ],
+  ]
+  for (const [what, text, expected] of ofHttp2) {
+    it(`finds ${what}`, () => {
+      expect(found(text)).to.deep.equal([expected])
+    })
+  }
+
+  const fine: ReadonlyArray<[string, string]> = [
+    ['answers of HTTP on a grpc listener that passes other content types', grpc('{ respond: {} }', ', other: pass')],
+    ['HTTP and gRPC in an upstream of HTTP/2', endpoints('"http://a:1", "grpc://b:2"', ', protocol: http2')],
+    ['a bare address and a socket beside gRPC', endpoints('"a:1", "unix:/s", "grpc://b:2"')],
+    ['gRPC and HTTP/2 in the clear beside each other', endpoints('"h2c://a:1", "grpc://b:2"')],
+    [
+      'a service and some of its methods beside each other',
+      grpc('{ match: { service: s.S }, upstream: u }, { match: { service: s.S, method: Do }, upstream: u }'),
+    ],
+    [
+      'methods of gRPC in any letter case on an http listener',
+      listener('{ match: { service: s.S, method: do_it }, upstream: u }'),
+    ],
+  ]
+  for (const [what, text] of fine) {
+    it(`lets ${what} pass`, () => {
+      expect(found(text)).to.deep.equal([])
     })
   }
 

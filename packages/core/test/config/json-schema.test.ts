@@ -90,16 +90,32 @@ describe('jsonSchema', () => {
       'listeners.*.limits.head': listener.limits.maxHeadBytes,
       'listeners.*.limits.fields': listener.limits.maxFields,
       'listeners.*.limits.target': listener.limits.maxTargetBytes,
+      'listeners.*.http2.maxStreams': listener.http2.maxStreams,
+      'listeners.*.http2.window': listener.http2.windowBytes,
+      'listeners.*.http2.maxWindow': listener.http2.maxWindowBytes,
+      'listeners.*.http2.maxResets': listener.http2.maxResets,
+      'listeners.*.http2.maxPings': listener.http2.maxPings,
+      'listeners.*.http2.maxSettings': listener.http2.maxSettings,
+      'listeners.*.http2.maxEmptyFrames': listener.http2.maxEmptyFrames,
+      'listeners.*.http2.maxContinuations': listener.http2.maxContinuations,
+      'listeners.*.http2.maxAge': listener.http2.maxAgeMs,
+      'listeners.*.http2.ping': listener.http2.pingMs,
+      'listeners.*.other': listener.other,
+      'listeners.*.health': listener.health,
       'listeners.*.routes.*.respond.status': 200,
       'listeners.*.routes.*.redirect.status': 302,
       'gates.*.timeout': 5_000,
       'gates.*.dryRun': false,
       'gates.*.abandoned': 'reset',
+      'upstreams.*.protocol': upstream.protocol,
       'upstreams.*.balance': upstream.balance,
       'upstreams.*.endpoints.*.weight': upstream.endpoints[0]!.weight,
       'upstreams.*.pool.maxIdle': upstream.pool.maxIdle,
       'upstreams.*.pool.idleTimeout': upstream.pool.idleTimeoutMs,
       'upstreams.*.pool.maxConnections': upstream.pool.maxConnections,
+      'upstreams.*.pool.maxStreams': upstream.pool.maxStreams,
+      'upstreams.*.pool.maxAge': upstream.pool.maxAgeMs,
+      'upstreams.*.pool.ping': upstream.pool.pingMs,
       'upstreams.*.timeouts.connect': upstream.timeouts.connectMs,
       'upstreams.*.timeouts.response': upstream.timeouts.responseMs,
       'upstreams.*.buffer.request': upstream.buffer.maxRequestBytes,
@@ -120,7 +136,7 @@ describe('jsonSchema', () => {
     }
     // Sentences, not values: what holds is told in words there.
     const inWords =
-      /^(?:none|empty|no limit|nobody|standard output|in the clear|those of Node|the \w.*|2 × limit.*|300s for HTTP.*|auto for the command.*)$/
+      /^(?:none|empty|no limit|nobody|standard output|in the clear|those of Node|all of the files|the \w.*|2 × limit.*|300s for HTTP.*|auto for the command.*)$/
     const seen = new Set<string>()
     for (const [key, { description = '' }] of keys) {
       const [, told] = /Default: (.*)\.$/s.exec(description) ?? []
@@ -128,7 +144,7 @@ describe('jsonSchema', () => {
       if (told === undefined || inWords.test(told)) continue
       seen.add(place)
       expect(Object.hasOwn(held, place), key).to.equal(true)
-      expect(valueOf(told), key).to.deep.equal(held[place])
+      expect(valueOf(told), key).to.deep.equal(held[place] === Infinity ? 'off' : held[place])
     }
     expect(Object.keys(held).filter((key) => !seen.has(key))).to.deep.equal([])
   })

@@ -38,6 +38,19 @@ const noMatch = {
   headers: undefined,
 }
 
+const http2Defaults = {
+  maxStreams: 100,
+  windowBytes: 65_536,
+  maxWindowBytes: 1_048_576,
+  maxResets: 200,
+  maxPings: 100,
+  maxSettings: 100,
+  maxEmptyFrames: 100,
+  maxContinuations: 32,
+  maxAgeMs: Infinity,
+  pingMs: 60_000,
+}
+
 const plainGate = { dryRun: false, abandoned: 'reset' }
 
 /** The keys that every gate has and that no other key looks like. */
@@ -284,6 +297,116 @@ const keys: readonly Key[] = [
     bad: '1B',
     says: 'from 256 to 1048576 bytes',
   },
+  {
+    key: `${web}.http2`,
+    good: {},
+    at: 'listeners.0.http2',
+    becomes: http2Defaults,
+    ...object,
+  },
+  { key: `${web}.http2.maxStreams`, at: 'listeners.0.http2.maxStreams', ...count },
+  { key: `${web}.http2.maxResets`, at: 'listeners.0.http2.maxResets', ...count },
+  { key: `${web}.http2.maxPings`, at: 'listeners.0.http2.maxPings', ...count },
+  { key: `${web}.http2.maxSettings`, at: 'listeners.0.http2.maxSettings', ...count },
+  { key: `${web}.http2.maxEmptyFrames`, at: 'listeners.0.http2.maxEmptyFrames', ...count },
+  { key: `${web}.http2.maxContinuations`, at: 'listeners.0.http2.maxContinuations', ...count },
+  {
+    key: `${web}.http2.window`,
+    good: '2MiB',
+    at: 'listeners.0.http2',
+    becomes: {
+      ...http2Defaults,
+      windowBytes: 2_097_152,
+      maxWindowBytes: 2_097_152,
+    },
+    bad: 65536,
+    says: 'The size 65536 has no unit.',
+  },
+  {
+    key: `${web}.http2.maxWindow`,
+    good: '64KiB',
+    at: 'listeners.0.http2.maxWindowBytes',
+    becomes: 65_536,
+    bad: '32KiB',
+    says: '`maxWindow` 32KiB must not be less than `window` 64KiB.',
+  },
+  { key: `${web}.http2.maxAge`, at: 'listeners.0.http2.maxAgeMs', ...duration },
+  { key: `${web}.http2.ping`, at: 'listeners.0.http2.pingMs', ...off },
+  {
+    key: `${web}.other`,
+    set: { [`${web}.protocol`]: 'grpc' },
+    good: 'pass',
+    at: 'listeners.0.other',
+    becomes: 'pass',
+    bad: 'drop',
+    says: '`drop` is not one of',
+  },
+  {
+    key: `${web}.web`,
+    good: { origins: ['*'] },
+    at: 'listeners.0.web',
+    becomes: { origins: ['*'] },
+    ...object,
+  },
+  {
+    key: `${web}.web.origins`,
+    good: ['https://App.example.com:443', 'http://localhost:8080', 'https://[::1]:1'],
+    at: 'listeners.0.web.origins',
+    becomes: ['https://app.example.com', 'http://localhost:8080', 'https://[::1]:1'],
+    bad: 'https://a',
+    says: '`https://a` is not a list.',
+  },
+  {
+    key: `${web}.web.origins.0`,
+    good: 'https://a',
+    at: 'listeners.0.web.origins',
+    becomes: ['https://a'],
+    bad: 'https://a/b',
+    says: 'must end after the host and port',
+  },
+  { key: `${web}.health`, good: true, at: 'listeners.0.health', becomes: true, ...flag },
+  {
+    key: `${web}.transcode`,
+    good: { protos: ['a.proto'] },
+    at: 'listeners.0.transcode',
+    becomes: { protos: ['/etc/sluice/a.proto'], services: undefined, includes: [] },
+    ...object,
+  },
+  {
+    key: `${web}.transcode.protos`,
+    good: ['/a.proto', 'b.pb'],
+    at: 'listeners.0.transcode.protos',
+    becomes: ['/a.proto', '/etc/sluice/b.pb'],
+    bad: 'a.proto',
+    says: '`a.proto` is not a list.',
+  },
+  {
+    key: `${web}.transcode.services`,
+    set: { [`${web}.transcode.protos`]: ['a.proto'] },
+    good: ['shop.v1.Orders'],
+    at: 'listeners.0.transcode.services',
+    becomes: ['shop.v1.Orders'],
+    bad: 'shop',
+    says: '`shop` is not a list.',
+  },
+  {
+    key: `${web}.transcode.services.0`,
+    set: { [`${web}.transcode.protos`]: ['a.proto'] },
+    good: 'Orders',
+    at: 'listeners.0.transcode.services',
+    becomes: ['Orders'],
+    bad: 'shop.v1.*',
+    says: 'is not the full name of a service',
+  },
+  {
+    key: `${web}.transcode.includes`,
+    set: { [`${web}.transcode.protos`]: ['a.proto'] },
+    good: ['protos'],
+    at: 'listeners.0.transcode.includes',
+    becomes: ['/etc/sluice/protos'],
+    bad: 'protos',
+    says: '`protos` is not a list.',
+  },
   { key: route, good: { upstream: 'users' }, at: 'listeners.0.routes.0.action.kind', becomes: 'forward', ...object },
   {
     key: `${route}.name`,
@@ -317,6 +440,32 @@ const keys: readonly Key[] = [
     becomes: ['GET', 'HEAD'],
     bad: 'get',
     says: 'must be upper case',
+  },
+  {
+    key: `${route}.match.service`,
+    good: 'shop.v1.Orders',
+    at: 'listeners.0.routes.0.match',
+    becomes: { ...noMatch, service: 'shop.v1.Orders', methods: ['POST'] },
+    bad: 'shop.*.Orders',
+    says: '`*` may only stand after a package',
+  },
+  {
+    key: `${route}.match.service`,
+    set: { [`${web}.protocol`]: 'grpc' },
+    good: 'shop.v1.*',
+    at: 'listeners.0.routes.0.match',
+    becomes: { ...noMatch, service: 'shop.v1.*' },
+    bad: '/shop.v1.Orders/Place',
+    says: 'is not the full name of a service',
+  },
+  {
+    key: `${route}.match.method`,
+    set: { [`${route}.match.service`]: 'shop.v1.Orders', [`${web}.protocol`]: 'grpc' },
+    good: ['Place', 'Cancel'],
+    at: 'listeners.0.routes.0.match',
+    becomes: { ...noMatch, service: 'shop.v1.Orders', calls: ['Place', 'Cancel'] },
+    bad: 'place-order',
+    says: 'is not the name of a gRPC method',
   },
   {
     key: `${route}.match.headers`,
@@ -530,6 +679,14 @@ const keys: readonly Key[] = [
     ...count,
   },
   {
+    key: `${users}.protocol`,
+    good: 'http2',
+    at: 'upstreams.0.protocol',
+    becomes: 'http2',
+    bad: 'h2',
+    says: '`h2` is not one of',
+  },
+  {
     key: `${users}.balance`,
     good: 'weightedRoundRobin',
     at: 'upstreams.0.balance',
@@ -565,6 +722,9 @@ const keys: readonly Key[] = [
   { key: `${users}.pool.maxIdle`, at: 'upstreams.0.pool.maxIdle', ...count },
   { key: `${users}.pool.idleTimeout`, at: 'upstreams.0.pool.idleTimeoutMs', ...duration },
   { key: `${users}.pool.maxConnections`, at: 'upstreams.0.pool.maxConnections', ...count },
+  { key: `${users}.pool.maxStreams`, at: 'upstreams.0.pool.maxStreams', ...count },
+  { key: `${users}.pool.maxAge`, at: 'upstreams.0.pool.maxAgeMs', ...duration },
+  { key: `${users}.pool.ping`, at: 'upstreams.0.pool.pingMs', ...off },
   {
     key: `${users}.timeouts`,
     good: {},
@@ -614,6 +774,22 @@ const keys: readonly Key[] = [
     becomes: { type: 'tcp', intervalMs: 10_000, timeoutMs: 2_000, fall: 3, rise: 2 },
     bad: 'udp',
     says: '`udp` is not one of',
+  },
+  {
+    key: `${users}.health.active.type`,
+    good: 'grpc',
+    at: 'upstreams.0.health.active',
+    becomes: { type: 'grpc', service: '', intervalMs: 10_000, timeoutMs: 2_000, fall: 3, rise: 2 },
+    bad: 'grcp',
+    says: '`grcp` is not one of',
+  },
+  {
+    key: `${users}.health.active.grpc`,
+    good: 'shop.v1.Orders',
+    at: 'upstreams.0.health.active',
+    becomes: { type: 'grpc', service: 'shop.v1.Orders', intervalMs: 10_000, timeoutMs: 2_000, fall: 3, rise: 2 },
+    bad: 'a b',
+    says: 'must have no space',
   },
   {
     key: `${users}.health.active.path`,
@@ -785,6 +961,23 @@ describe('configuration keys', () => {
   it('are all in this table', () => {
     const known = new Set(keys.map(({ key }) => generic(key)))
     expect(allKeys(jsonSchema()).filter((key) => !known.has(generic(key)))).to.deep.equal([])
+  })
+
+  it('are refused on listeners of a protocol that they mean nothing for', () => {
+    const foreign = {
+      http: ['other'],
+      websocket: ['http2', 'other', 'web', 'health', 'transcode'],
+      tcp: ['http2', 'other', 'web', 'health', 'transcode'],
+    }
+    for (const [protocol, names] of Object.entries(foreign)) {
+      for (const key of names) {
+        const tree: Tree = { ...base(), listeners: { web: { bind: ':1', protocol, upstream: 'users' } } }
+        put(tree, `${web}.${key}`, {})
+        const { errors = [] } = parseConfig(stringify(tree))
+        const message = `\`${key}\` is not known on a ${protocol} listener.`
+        expect(errors.map((error) => error.message)).to.include(message)
+      }
+    }
   })
 
   it('are refused on a tcp listener when they belong to HTTP', () => {

@@ -57,7 +57,7 @@ upstreams:
         13,
         'upstreams.users.pool.maxIdel',
         'The key `maxIdel` is not known in `upstreams.users.pool`.',
-        'Did you mean `maxIdle`? Known keys are maxIdle, idleTimeout, maxConnections.',
+        'Did you mean `maxIdle`? Known keys are maxIdle, idleTimeout, maxConnections, maxStreams, maxAge, ping.',
       ],
     ])
   })

@@ -58,6 +58,41 @@ describe('Router', () => {
     expect(at('*')).to.equal('*')
   })
 
+  it('prefers a method of a service, then the service, then the longest package', () => {
+    const router = routerOf([
+      { path: '/*' },
+      { service: 'shop.*' },
+      { service: 'shop.v1.*' },
+      { service: 'shop.v1.Orders' },
+      { service: 'shop.v1.Orders', calls: ['Place', 'Cancel', 'Place'] },
+    ])
+    const at = (path: string) => router.match(makeHead({ path, method: 'POST' }))
+    expect(at('/shop.v1.Orders/Place')).to.equal('/shop.v1.Orders/Cancel,Place')
+    expect(at('/shop.v1.Orders/Cancel')).to.equal('/shop.v1.Orders/Cancel,Place')
+    expect(at('/shop.v1.Orders/place')).to.equal('/shop.v1.Orders/*')
+    expect(at('/shop.v1.orders/Place')).to.equal('/shop.v1.*/*')
+    expect(at('/shop.v1.admin.Users/Get')).to.equal('/shop.v1.*/*')
+    expect(at('/shop.v2.Orders/Place')).to.equal('/shop.*/*')
+    for (const other of [
+      '/shop.v1.',
+      '/shop.v1./',
+      '/shop/v1.Orders',
+      '/shopping.Cart/Get',
+      '/shop.v1',
+      '/a/shop.v1.Orders/Place',
+    ])
+      expect(at(other), other).to.equal(other === '/shop.v1./' ? '/shop.*/*' : '/*')
+  })
+
+  it('takes the methods of a service for one route, with one runner-up behind it', () => {
+    const router = routerOf([{ service: 's.S', calls: ['A', 'B'] }, { service: 's.S' }])
+    expect(router.explain(makeHead({ path: '/s.S/B' }))).to.deep.equal({
+      winner: '/s.S/A,B',
+      runnerUp: '/s.S/*',
+      reason: 'It wins over the runner-up because its path is more specific.',
+    })
+  })
+
   it('prefers a method, then more headers, then the place in the file', () => {
     const router = new Router([
       { match: { headers: { a: '1', b: '2' } }, value: 'two' },
@@ -181,6 +216,13 @@ describe('canonicalMatch', () => {
       canonicalMatch({ headers: { a: '1', b: '2' }, methods: ['GET', 'HEAD'], path: '/~x', host: 'a.com' }),
     ).to.equal(a)
   })
+  it('writes a service as the paths of its methods', () => {
+    expect(canonicalMatch({ service: 's.S', calls: ['Do'] })).to.equal(canonicalMatch({ path: '/s.S/Do' }))
+    expect(canonicalMatch({ service: 's.S' })).to.equal(canonicalMatch({ path: '/s.S/*' }))
+    const two = { host: 'a.com', service: 's.S', methods: ['POST'] }
+    expect(canonicalMatch({ ...two, calls: ['B', 'A', 'B'] })).to.equal('POST a.com/s.S/A,B')
+    expect(canonicalMatch({ service: 's.v1.*' })).to.equal('/s.v1.*/*')
+  })
   it('tells apart what differs', () => {
     const all: RouteMatch[] = [
       {},
@@ -191,6 +233,10 @@ describe('canonicalMatch', () => {
       { methods: ['GET'] },
       { headers: { a: 'b c' } },
       { headers: { a: 'b', c: '' } },
+      { service: 'a' },
+      { service: 'a', calls: ['B'] },
+      { service: 'a', calls: ['B', 'C'] },
+      { service: 'a.*' },
     ]
     expect(new Set(all.map(canonicalMatch)).size).to.equal(all.length)
   })
@@ -211,12 +257,18 @@ function randomizer(seed: number): Randomizer {
 }
 
 const segments = ['a', 'b', 'users', '1']
+const services = ['a.S', 'a.b.S', 'a.*', 'a.b.*', 'b.*']
+const calls = ['/a.S/Get', '/a.S/Put', '/a.S/Other', '/a.b.S/Get', '/a.b.c/Get', '/b.S/Get', '/a.', '/b.S', '/a.b./x']
 const hosts = ['a.com', 'b.a.com', 'c.b.a.com', 'com', 'x.org']
 
 function randomMatch({ below, pick }: Randomizer): RouteMatch {
   const match: { -readonly [K in keyof RouteMatch]: RouteMatch[K] } = {}
   if (below(3) === 0) match.host = below(2) === 0 ? pick(hosts) : `*.${pick(hosts)}`
-  if (below(5) !== 0)
+  const kind = below(6)
+  if (kind === 0) {
+    match.service = pick(services)
+    if (!match.service.endsWith('*') && below(2) === 0) match.calls = pick([['Get'], ['Get', 'Put']])
+  } else if (kind !== 1)
     match.path = `/${Array.from({ length: 1 + below(4) }, () => (below(3) === 0 ? '*' : pick(segments))).join('/')}${below(8) === 0 ? '/' : ''}`
   if (below(4) === 0) match.methods = pick([['GET'], ['POST'], ['GET', 'HEAD']])
   if (below(4) === 0) match.headers = pick([{ x: '1' }, { y: '1' }, { x: '1', y: '1' }])
@@ -227,7 +279,10 @@ function randomFields({ below, pick }: Randomizer): Fields {
   const host = pick([...hosts, 'q.x.org', 'unknown'])
   return {
     host: below(3) === 0 ? `${host.toUpperCase()}:8080` : host,
-    path: `/${Array.from({ length: below(5) }, () => pick([...segments, 'other', ''])).join('/')}`,
+    path:
+      below(4) === 0
+        ? pick(calls)
+        : `/${Array.from({ length: below(5) }, () => pick([...segments, 'other', ''])).join('/')}`,
     method: pick(['GET', 'POST', 'HEAD']),
     headers: pick<Readonly<Record<string, string>>>([{}, { x: '1' }, { x: '1', y: '1' }, { x: '2' }]),
   }
