@@ -33,12 +33,19 @@ export function machine(): Machine {
 
 /** Versions of everything that takes part. */
 export function versions(): Record<string, string> {
-  const manifest = JSON.parse(readFileSync(new URL('../packages/sluice/package.json', import.meta.url), 'utf8')) as {
-    version: string
+  const known: Record<string, string> = {
+    sluice: versionIn('../packages/sluice/package.json'),
+    node: process.versions.node,
+    // Client and server of the grpc-js case.
+    '@grpc/grpc-js': versionIn('../node_modules/@grpc/grpc-js/package.json'),
   }
-  const known: Record<string, string> = { sluice: manifest.version, node: process.versions.node }
-  for (const name of ['nginx', 'haproxy', 'wrk'] as const) known[name] = toolVersion(name) ?? 'not installed'
+  for (const name of ['nginx', 'haproxy', 'wrk', 'h2load'] as const) known[name] = toolVersion(name) ?? 'not installed'
   return { ...known, ...peerVersions() }
+}
+
+function versionIn(manifest: string): string {
+  const { version } = JSON.parse(readFileSync(new URL(manifest, import.meta.url), 'utf8')) as { version: string }
+  return version
 }
 
 /** The commit that is checked out, with `+changes` when the work tree differs from it. */

@@ -49,7 +49,7 @@ async function measure(options: Options, signal: AbortSignal): Promise<number> {
 }
 
 function list(): string {
-  const state = (name: 'nginx' | 'nginx-stream' | 'haproxy' | 'wrk' | 'taskset') =>
+  const state = (name: 'nginx' | 'nginx-stream' | 'haproxy' | 'wrk' | 'h2load' | 'taskset') =>
     missingTool(name) ?? `${name} ${toolVersion(name)}`
   return [
     'Cases',
@@ -57,7 +57,7 @@ function list(): string {
     'Peers',
     `  ${peerNames.join(', ')}`,
     'Programs',
-    ...(['nginx', 'nginx-stream', 'haproxy', 'wrk', 'taskset'] as const).map((name) => `  ${state(name)}`),
+    ...(['nginx', 'nginx-stream', 'haproxy', 'wrk', 'h2load', 'taskset'] as const).map((name) => `  ${state(name)}`),
     `  node ${process.versions.node}`,
     'Node peers (installed into bench/peers on first use)',
     ...Object.entries(peerVersions()).map(([name, version]) => `  ${name} ${version}`),

@@ -3,7 +3,7 @@ import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 /** The programs that the bench uses besides Node. */
-export type ToolName = 'nginx' | 'nginx-stream' | 'haproxy' | 'wrk' | 'taskset'
+export type ToolName = 'nginx' | 'nginx-stream' | 'haproxy' | 'wrk' | 'h2load' | 'taskset'
 
 interface Tool {
   command: string
@@ -25,6 +25,7 @@ const tools: Record<ToolName, Tool> = {
   },
   haproxy: { command: 'haproxy', debianPackage: 'haproxy', version: ['-v'] },
   wrk: { command: 'wrk', debianPackage: 'wrk', version: ['-v'] },
+  h2load: { command: 'h2load', debianPackage: 'nghttp2-client', version: ['--version'] },
   taskset: { command: 'taskset', debianPackage: 'util-linux', version: ['--version'] },
 }
 

@@ -1,7 +1,7 @@
 import type { Running, Stage } from '../stage.ts'
 
 /** What a candidate is asked to carry. */
-export type Traffic = 'http' | 'tcp' | 'websocket'
+export type Traffic = 'http' | 'tcp' | 'websocket' | 'grpc'
 
 /** What a candidate is compared as. */
 export type Family = 'direct' | 'sluice' | 'native' | 'node'

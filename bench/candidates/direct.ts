@@ -4,6 +4,6 @@ import type { Candidate } from './candidate.ts'
 export const direct: Candidate = {
   name: 'direct',
   family: 'direct',
-  carries: ['http', 'tcp', 'websocket'],
+  carries: ['http', 'tcp', 'websocket', 'grpc'],
   start: (_stage, _traffic, upstreamPort) => Promise.resolve({ port: upstreamPort, pids: [] }),
 }

@@ -33,6 +33,27 @@ server {
 }`
 }
 
+// A stream of gRPC takes a connection of its own upstream for as long as it runs: as many are kept as calls may run.
+function grpcConfig(port: number, upstreamPort: number, accessLog: string): string {
+  return `access_log ${accessLog};
+keepalive_timeout 1h;
+keepalive_requests 1000000000;
+client_max_body_size 0;
+upstream backend {
+  server 127.0.0.1:${upstreamPort};
+  keepalive 1024;
+  keepalive_requests 1000000000;
+  keepalive_timeout 1h;
+}
+server {
+  listen 127.0.0.1:${port} http2 backlog=4096;
+  location / {
+    grpc_pass grpc://backend;
+    grpc_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+  }
+}`
+}
+
 function streamConfig(port: number, upstreamPort: number, accessLog: string): string {
   return `log_format plain '$remote_addr [$time_local] $protocol $status $bytes_sent $bytes_received $session_time';
 access_log ${accessLog};
@@ -61,17 +82,23 @@ async function start(
           main: loadStreamModule(),
           stream: streamConfig(port, upstreamPort, logs ? `${log} plain buffer=64k` : 'off'),
         }
-      : { http: httpConfig(port, upstreamPort, logs ? `${log} combined buffer=64k` : 'off') }
+      : {
+          http: (traffic === 'grpc' ? grpcConfig : httpConfig)(
+            port,
+            upstreamPort,
+            logs ? `${log} combined buffer=64k` : 'off',
+          ),
+        }
   const running = await startNginx(stage, { name, core: proxyCore, port, ...setup })
   // The master only waits.
   return { port, process: running, pids: processTree(running.pid).slice(1) }
 }
 
-/** nginx with one worker: `proxy_pass` for HTTP and WebSocket, the stream module for TCP. */
+/** nginx with one worker: `proxy_pass` for HTTP and WebSocket, `grpc_pass` for gRPC, the stream module for TCP. */
 export const nginx: Candidate = {
   name: 'nginx',
   family: 'native',
-  carries: ['http', 'tcp', 'websocket'],
+  carries: ['http', 'tcp', 'websocket', 'grpc'],
   start: (stage, traffic, upstreamPort) => start(stage, traffic, upstreamPort, 'nginx', false),
 }
 

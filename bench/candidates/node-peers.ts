@@ -72,5 +72,6 @@ export const nodePeers: readonly Candidate[] = [
   candidate({ name: 'fast-proxy', carries: ['http'] }),
   candidate({ name: 'fast-proxy-agent', carries: ['http'], script: 'fast-proxy', args: ['agent'] }),
   candidate({ name: 'http2-proxy', carries: ['http', 'websocket'] }),
+  candidate({ name: 'node-http2-pipe', carries: ['grpc'], script: 'http2-pipe', bare: true }),
   candidate({ name: 'node-pipe', carries: ['tcp'], script: 'pipe', bare: true }),
 ]

@@ -82,7 +82,7 @@ function candidate(flavour: Flavour): Candidate {
   return {
     name: flavour.name,
     family: 'sluice',
-    carries: ['http', 'tcp', 'websocket'],
+    carries: ['http', 'tcp', 'websocket', 'grpc'],
     ...(flavour.logs ? { logs: true } : {}),
     start: (stage, traffic, upstreamPort) => start(stage, traffic, upstreamPort, flavour),
   }

@@ -19,7 +19,7 @@ export interface Case {
   /** One line for people: what is sent, how, to whom. */
   title: string
   /** What is counted. */
-  unit: 'request' | 'download' | 'message'
+  unit: 'request' | 'call' | 'download' | 'message'
   traffic: Traffic
   /** What it cannot run without. */
   tools: readonly ToolName[]
