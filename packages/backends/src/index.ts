@@ -1,6 +1,11 @@
 /** Test backends for every protocol, well-behaved and misbehaving on cue. */
 export type { Address, Backend, BackendOptions, Neighbours } from './backend.ts'
 export { formatTable, parsePorts, UsageError } from './command-line.ts'
+export { type GrpcBackend, type GrpcBackendOptions, startGrpcBackend } from './grpc.ts'
+export { DescriptorIndex } from './grpc-descriptors.ts'
+export { type GrpcCall, type GrpcCallOptions, GrpcClient, type GrpcOutcome } from './grpc-client.ts'
+export type { ServingStatus } from './grpc-health.ts'
+export { methodDefinition, protosDir, serviceDefinition, type ServiceName } from './grpc-protos.ts'
 export { type HttpBackendOptions, startHttpBackend } from './http.ts'
 export { type BackendKind, type BackendName, type BackendPlan, plans } from './names.ts'
 export { randomBlock, randomBlockBytes, randomBlocks, randomBytesOf, randomSha256 } from './random.ts'
