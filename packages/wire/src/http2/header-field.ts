@@ -1,7 +1,7 @@
 import { fieldId } from '../http1/field-names.ts'
 import { HT, SP, VALUE } from '../http1/octets.ts'
 import { fieldFlaw, type Indexing, indexing, type PseudoId } from './hpack-codes.ts'
-import { InternTable } from './hpack-intern.ts'
+import { INTERN_WAYS, InternTable } from './hpack-intern.ts'
 import { HpackName, staticNames } from './hpack-name.ts'
 import { hashOctets, hashText, isText, textOf } from './hpack-octets.ts'
 import { STATIC_TABLE } from './static-table.ts'
@@ -12,8 +12,8 @@ export const FIELD_OVERHEAD = 32
 // 1,024 names of up to 64 octets and 4,096 values of up to 256: 2 MiB a thread when a peer fills them.
 const maxNameOctets = 64
 const maxValueOctets = 256
-const names = new InternTable<HpackName>(512)
-const fields = new InternTable<HeaderField>(2_048)
+const names = new InternTable<HpackName>(256)
+const fields = new InternTable<HeaderField>(1_024)
 
 let made = 0
 
@@ -87,12 +87,13 @@ export const STATIC_FIELDS: readonly (HeaderField | undefined)[] = STATIC_TABLE.
 export function nameOfOctets(from: Uint8Array, start: number, end: number, remember: boolean): HpackName {
   if (end - start > maxNameOctets) return new HpackName(textOf(from, start, end))
   const place = names.place(hashOctets(from, start, end, 0))
-  const first = names.first(place)
-  if (first !== undefined && isText(first.text, from, start, end)) return first
-  const second = names.second(place)
-  if (second !== undefined && isText(second.text, from, start, end)) {
-    names.promote(place)
-    return second
+  for (let way = 0; way < INTERN_WAYS; way++) {
+    const name = names.item(place, way)
+    if (name === undefined) break
+    if (isText(name.text, from, start, end)) {
+      if (way > 0) names.promote(place, way)
+      return name
+    }
   }
   return addName(textOf(from, start, end), place, remember)
 }
@@ -100,12 +101,13 @@ export function nameOfOctets(from: Uint8Array, start: number, end: number, remem
 function nameOfText(text: string): HpackName {
   if (text.length > maxNameOctets) return new HpackName(text)
   const place = names.place(hashText(text, 0))
-  const first = names.first(place)
-  if (first !== undefined && first.text === text) return first
-  const second = names.second(place)
-  if (second !== undefined && second.text === text) {
-    names.promote(place)
-    return second
+  for (let way = 0; way < INTERN_WAYS; way++) {
+    const name = names.item(place, way)
+    if (name === undefined) break
+    if (name.text === text) {
+      if (way > 0) names.promote(place, way)
+      return name
+    }
   }
   return addName(text, place, true)
 }
@@ -125,12 +127,13 @@ function recurs(key: HpackName, length: number): boolean {
 export function fieldOfOctets(key: HpackName, from: Uint8Array, start: number, end: number): HeaderField {
   if (!recurs(key, end - start)) return new HeaderField(key, textOf(from, start, end), indexing.incremental)
   const place = fields.place(hashOctets(from, start, end, key.serial))
-  const first = fields.first(place)
-  if (first !== undefined && first.key === key && isText(first.value, from, start, end)) return first
-  const second = fields.second(place)
-  if (second !== undefined && second.key === key && isText(second.value, from, start, end)) {
-    fields.promote(place)
-    return second
+  for (let way = 0; way < INTERN_WAYS; way++) {
+    const field = fields.item(place, way)
+    if (field === undefined) break
+    if (field.key === key && isText(field.value, from, start, end)) {
+      if (way > 0) fields.promote(place, way)
+      return field
+    }
   }
   return addField(key, textOf(from, start, end), place)
 }
@@ -138,12 +141,13 @@ export function fieldOfOctets(key: HpackName, from: Uint8Array, start: number, e
 function fieldOfText(key: HpackName, value: string): HeaderField {
   if (!recurs(key, value.length)) return new HeaderField(key, value, indexing.incremental)
   const place = fields.place(hashText(value, key.serial))
-  const first = fields.first(place)
-  if (first !== undefined && first.key === key && first.value === value) return first
-  const second = fields.second(place)
-  if (second !== undefined && second.key === key && second.value === value) {
-    fields.promote(place)
-    return second
+  for (let way = 0; way < INTERN_WAYS; way++) {
+    const field = fields.item(place, way)
+    if (field === undefined) break
+    if (field.key === key && field.value === value) {
+      if (way > 0) fields.promote(place, way)
+      return field
+    }
   }
   return addField(key, value, place)
 }

@@ -131,7 +131,7 @@ function decodeRest(bits: number, bitCount: number, out: Uint8Array, position: n
 /** The octets that the characters of `text` (Latin-1) take in Huffman code. */
 export function huffmanLength(text: string): number {
   let bits = 0
-  for (let i = 0; i < text.length; i++) bits += codeLengths[text.charCodeAt(i)]!
+  for (let i = 0; i < text.length; i++) bits += codeLengths[text.charCodeAt(i) & 0xff]!
   return (bits + 7) >> 3
 }
 
@@ -141,7 +141,7 @@ export function writeHuffman(out: Uint8Array, pos: number, text: string): number
   let bits = 0
   let have = 0
   for (let i = 0; i < text.length; i++) {
-    const symbol = text.charCodeAt(i)
+    const symbol = text.charCodeAt(i) & 0xff
     let length = codeLengths[symbol]!
     let word = codes[symbol]!
     if (length > 24) {
