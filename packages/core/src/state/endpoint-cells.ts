@@ -78,7 +78,7 @@ export class EndpointCells {
 
   /** A connection carries so many, and the next ones are taken to do so too. True when there is more room than before. */
   learn(concurrency: number): boolean {
-    return Atomics.exchange(this.#words, endpointWord.concurrency, concurrency) < concurrency
+    return Atomics.exchange(this.#words, endpointWord.concurrency, Math.min(concurrency, unlimited)) < concurrency
   }
 
   setLimits({ limit, maxConnections, concurrency = 1 }: EndpointLimits): void {

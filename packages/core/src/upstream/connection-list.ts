@@ -4,6 +4,7 @@ import type { Connection } from './connection.ts'
 export class ConnectionList {
   newest: Connection | undefined
   oldest: Connection | undefined
+  size = 0
 
   /** Puts a connection that stands in no list before the others. */
   add(connection: Connection): void {
@@ -12,6 +13,7 @@ export class ConnectionList {
     if (this.newest === undefined) this.oldest = connection
     else this.newest.newer = connection
     this.newest = connection
+    this.size++
   }
 
   /** False when it does not stand here. */
@@ -22,6 +24,7 @@ export class ConnectionList {
     else newer.older = older
     if (older === undefined) this.oldest = newer
     else older.newer = newer
+    this.size--
     connection.list = undefined
     connection.newer = undefined
     connection.older = undefined

@@ -51,6 +51,12 @@ export abstract class Connection {
 
   /** How many exchanges it may carry at once at the moment; 0 once it takes no more. */
   abstract readonly concurrency: number
+
+  /** Whether it stands and may carry one exchange more. */
+  get hasRoom(): boolean {
+    return (this.state === 'idle' || this.state === 'leased') && this.carrying < this.concurrency
+  }
+
   /** It carries nothing from now on, until it is leased again. */
   abstract idled(): void
   /** Closes at once: `retire`, and `gone` when the socket is closed. */

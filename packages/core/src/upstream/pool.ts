@@ -5,6 +5,7 @@ import { type Expirable, Timer } from '../timers/wheel.ts'
 import type { Connection, Lessee } from './connection.ts'
 import { ConnectionList } from './connection-list.ts'
 import type { Endpoint } from './endpoint.ts'
+import { Lessees } from './lessees.ts'
 
 /** How one protocol connects. */
 export interface Connector {
@@ -33,13 +34,9 @@ export class Pool implements Expirable {
   readonly #roomy = new ConnectionList()
   /** In order of use. The newest is taken first: it is the likeliest to be alive, and the others can time out. */
   readonly #resting = new ConnectionList()
-  #idle = 0
   #connecting = 0
   readonly #connections = new Set<Connection>()
-  /** With the time when each began to wait. */
-  readonly #lessees = new Map<Lessee, number>()
-  /** Those who wait no more and have not heard yet that they wait in vain. */
-  readonly #refused = new Map<Lessee, ProxyError>()
+  readonly #lessees = new Lessees(this)
   /** Some connection could carry more than one exchange: only then is it asked each time whether it has room. */
   #multiplexes = false
   /** How many exchanges the last connection could carry, where its connector cannot tell for sure. */
@@ -59,7 +56,7 @@ export class Pool implements Expirable {
 
   /** Connections that carry nothing. */
   get idle(): number {
-    return this.#idle
+    return this.#resting.size
   }
 
   /** Connections being made. */
@@ -92,23 +89,23 @@ export class Pool implements Expirable {
       this.#lend(connection, lessee)
       return
     }
-    this.#lessees.set(lessee, now)
+    this.#lessees.add(lessee, now)
     // One has room and others wait: they are being served, in their order, by whoever has called us.
     if (connection !== undefined) return
     this.connectAsNeeded()
     // Picked in a thread that knew an address, and this one knows none.
-    if (this.endpoint.addresses.length === 0 && this.#serve(lessee)) lessee.connectFailed(refusals.noEndpoint)
+    if (this.endpoint.addresses.length === 0 && this.#leave(lessee)) lessee.connectFailed(refusals.noEndpoint)
   }
 
   /** Whoever waits for a connection wants it no more. A connect in progress goes on, for the next one. */
   forget(lessee: Lessee): void {
-    if (!this.#serve(lessee)) this.#refused.delete(lessee)
+    this.#leave(lessee)
   }
 
   /** Begins as many connects as it takes to serve all lessees, within the endpoint's bound. */
   connectAsNeeded(): void {
     while (this.starving && this.endpoint.takeConnection()) this.#connect(0)
-    this.#endpointServed()
+    this.#lesseeServed()
     if (this.starving) this.#waitForRoom()
   }
 
@@ -116,15 +113,11 @@ export class Pool implements Expirable {
   expired(): void {
     const { connectMs } = this.endpoint.upstream.config.timeouts
     const { runtime } = this.endpoint.upstream
-    let unserved = this.#unserved
     const why = `no connection could be begun within ${connectMs} ms: as many stand as \`maxConnections\` allows`
-    const error = new ProxyError('connectTimeout', why)
-    for (const [lessee, since] of this.#lessees) {
-      if (unserved-- <= 0 || runtime.clock() - since < connectMs) break
-      this.#refuse(lessee, error)
-    }
+    this.#lessees.refuse(this.#unserved, new ProxyError('connectTimeout', why), runtime.clock() - connectMs)
+    this.#lesseeServed()
     if (this.starving) this.#waitForRoom()
-    this.#tellRefused()
+    this.#lessees.tell()
   }
 
   fault(fault: unknown): void {
@@ -146,9 +139,9 @@ export class Pool implements Expirable {
     if (concurrency > 1) this.#age(as)
     if (concurrency === 0) {
       // Else it would be made again and again, for those who wait for it.
-      this.#refuseOldest(expected, new ProxyError('connectFailed', 'a new connection takes no exchange'))
+      this.#refuse(expected, new ProxyError('connectFailed', 'a new connection takes no exchange'))
       as.close()
-      this.#tellRefused()
+      this.#lessees.tell()
       return
     }
     this.#offer(as)
@@ -171,9 +164,9 @@ export class Pool implements Expirable {
     this.endpoint.failed(error)
     // While connects are under way for all lessees, nobody needs to hear of this failure. Whoever does is taken out
     // first: the room that came free would else be used to connect for it again, for ever.
-    this.#refuseOldest(this.#expected, error)
+    this.#refuse(this.#expected, error)
     this.endpoint.dropConnection()
-    this.#tellRefused()
+    this.#lessees.tell()
   }
 
   /**
@@ -280,7 +273,7 @@ export class Pool implements Expirable {
     for (;;) {
       const { newest } = this.#roomy
       if (newest === undefined) return undefined
-      if (newest.carrying < newest.concurrency && !this.#replaceable(newest, now)) return newest
+      if (newest.hasRoom && !this.#replaceable(newest, now)) return newest
       this.#roomy.remove(newest)
     }
   }
@@ -295,7 +288,7 @@ export class Pool implements Expirable {
         while (this.closeOldestIdle());
         return undefined
       }
-      if (!(newest.freshUntil <= now)) return newest
+      if (newest.freshUntil > now) return newest
       this.retire(newest)
       newest.close()
     }
@@ -332,18 +325,18 @@ export class Pool implements Expirable {
   }
 
   #listRoomy(connection: Connection): void {
-    if (connection.carrying >= connection.concurrency) this.#roomy.remove(connection)
+    if (!connection.hasRoom) this.#roomy.remove(connection)
     else if (connection.list === undefined) this.#roomy.add(connection)
   }
 
   /** Lends what a connection has room for to those who wait longest; then it waits for others. */
   #offer(connection: Connection): void {
     // Whoever is served may do anything meanwhile: close it, give it back, lease again.
-    while (this.#lessees.size > 0 && hasRoom(connection)) {
-      const [lessee] = this.#lessees.keys()
-      this.#serve(lessee!)
+    while (this.#lessees.size > 0 && connection.hasRoom) {
+      const lessee = this.#lessees.next()!
+      this.#lesseeServed()
       try {
-        this.#lend(connection, lessee!)
+        this.#lend(connection, lessee)
       } catch (fault) {
         this.fault(fault)
       }
@@ -357,14 +350,14 @@ export class Pool implements Expirable {
 
   #rest(connection: Connection): void {
     this.#resting.add(connection)
-    this.#countIdle(1)
+    this.endpoint.cells.idle.add(1)
     connection.idled()
-    if (this.#idle > this.options.maxIdle || this.endpoint.retired) this.closeOldestIdle()
+    if (this.idle > this.options.maxIdle || this.endpoint.retired) this.closeOldestIdle()
     else this.endpoint.idled(this)
   }
 
   #unrest(connection: Connection): void {
-    if (this.#resting.remove(connection)) this.#countIdle(-1)
+    if (this.#resting.remove(connection)) this.endpoint.cells.idle.add(-1)
   }
 
   #unlist(connection: Connection): void {
@@ -372,40 +365,20 @@ export class Pool implements Expirable {
     this.#roomy.remove(connection)
   }
 
-  /** So many of those who wait longest and are not served will hear of an error. */
-  #refuseOldest(most: number, error: ProxyError): void {
-    let unserved = Math.min(most, this.#unserved)
-    for (const lessee of this.#lessees.keys()) {
-      if (unserved-- <= 0) break
-      this.#refuse(lessee, error)
-    }
+  /** So many of those who wait longest, and for whom no connection is being made, will hear of an error. */
+  #refuse(most: number, error: ProxyError): void {
+    this.#lessees.refuse(Math.min(most, this.#unserved), error)
+    this.#lesseeServed()
   }
 
-  /** Takes it out. It is told later, unless it has left by then. */
-  #refuse(lessee: Lessee, error: ProxyError): void {
-    this.#serve(lessee)
-    this.#refused.set(lessee, error)
+  #leave(lessee: Lessee): boolean {
+    const left = this.#lessees.leave(lessee)
+    if (left) this.#lesseeServed()
+    return left
   }
 
-  #tellRefused(): void {
-    for (const [lessee, error] of this.#refused) {
-      this.#refused.delete(lessee)
-      try {
-        lessee.connectFailed(error)
-      } catch (fault) {
-        this.fault(fault)
-      }
-    }
-  }
-
-  /** It waits no more; false when it has not waited. */
-  #serve(lessee: Lessee): boolean {
-    if (!this.#lessees.delete(lessee)) return false
-    this.#endpointServed()
-    return true
-  }
-
-  #endpointServed(): void {
+  /** Fewer wait than before, or one more is being made for them. */
+  #lesseeServed(): void {
     if (this.starving) return
     this.#patience?.disarm()
     this.endpoint.lesseeServed()
@@ -416,22 +389,12 @@ export class Pool implements Expirable {
     const { connectMs } = config.timeouts
     this.#patience ??= new Timer(this, runtime.wheelFor(connectMs))
     if (this.#patience.armed) return
-    const [since] = this.#lessees.values()
     const now = runtime.clock()
-    this.#patience.arm(Math.max(0, since! + connectMs - now), now)
+    this.#patience.arm(Math.max(0, this.#lessees.since! + connectMs - now), now)
   }
 
   #countConnecting(change: number): void {
     this.#connecting += change
     this.endpoint.cells.connecting.add(change)
   }
-
-  #countIdle(change: number): void {
-    this.#idle += change
-    this.endpoint.cells.idle.add(change)
-  }
-}
-
-function hasRoom(connection: Connection): boolean {
-  return (connection.state === 'idle' || connection.state === 'leased') && connection.carrying < connection.concurrency
 }

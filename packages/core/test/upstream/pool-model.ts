@@ -209,7 +209,7 @@ class PoolRun {
   end(): void {
     for (let round = 0; this.waiting.length > 0 || this.pool.connecting > 0; round++) {
       if (round > 10_000) this.fail('somebody waits for ever')
-      for (const one of [...this.connector.connections]) {
+      for (const one of this.connector.connections) {
         if (one.state === 'connecting') one.open()
         else if (one.state === 'closing') this.gone(one)
       }
