@@ -16,6 +16,14 @@ import { StartError } from './start-error.ts'
 /** The least version spoken: what is older is broken (RFC 8996). */
 const minVersion = 'TLSv1.2'
 
+/** What is offered by ALPN, best first (RFC 7301). A WebSocket begins with an upgrade, which HTTP/2 has not. */
+const applicationProtocols = {
+  http: ['h2', 'http/1.1'],
+  grpc: ['h2', 'http/1.1'],
+  websocket: ['http/1.1'],
+  tcp: undefined,
+} as const
+
 function read(file: string, path: ConfigPath): Buffer {
   try {
     return readFileSync(file)
@@ -44,7 +52,7 @@ export function acceptTls(listener: ListenerConfig): AcceptTls | undefined {
   const key = read(tls.keyFile, [...path, 'key'])
   return {
     secureContext: context(path, () => createSecureContext({ cert, key, minVersion })),
-    ...(protocol === 'tcp' ? {} : { protocols: ['http/1.1'] }),
+    protocols: applicationProtocols[protocol],
   }
 }
 

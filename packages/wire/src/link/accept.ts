@@ -12,7 +12,7 @@ export type Bind = { readonly host: string; readonly port: number } | { readonly
 export interface AcceptTls {
   readonly secureContext: SecureContext
   /** Application protocols spoken here (ALPN, RFC 7301), best first. */
-  readonly protocols?: readonly string[]
+  readonly protocols?: readonly string[] | undefined
 }
 
 /** Whoever connects. Asking for the address costs a system call. */
