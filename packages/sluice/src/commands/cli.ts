@@ -1,7 +1,7 @@
 import { nearest } from '@sluice/core'
 import yargs, { type Argv, type Options } from 'yargs'
 import { StartError } from '../start-error.ts'
-import { flags, type OneLiner } from './one-liner.ts'
+import { flagsOf, type OneLiner } from './one-liner.ts'
 import { UsageError } from './usage-error.ts'
 
 type Values = Readonly<Record<string, unknown>>
@@ -57,7 +57,7 @@ const commands: Readonly<Record<string, Command>> = {
     usage: 'explain <words..>',
     describe: 'Tell what a request would meet, without sending it',
     options: {
-      method: { type: 'string', default: 'GET', requiresArg: true, describe: 'Its method' },
+      method: { type: 'string', default: 'GET', requiresArg: true, describe: 'Its method; a call of gRPC is a POST' },
       header: {
         type: 'string',
         array: true,
@@ -69,6 +69,7 @@ const commands: Readonly<Record<string, Command>> = {
     positional: [['words', '[FILE] URL: the configuration (default: sluice.yaml), and the request']],
     examples: [
       ['$0 explain http://api.example.com:8080/users/7', 'which listener, route, gates and upstream'],
+      ['$0 explain grpc://localhost:50050/shop.v1.Orders/Place', 'a call of gRPC'],
       ["$0 explain a.yaml http://h/orders/1 --method POST --header 'x-canary: 1'", 'with a method and a header field'],
     ],
     run: async (values) => {
@@ -94,6 +95,10 @@ const commands: Readonly<Record<string, Command>> = {
   ]),
   ws: oneLinerCommand('ws', 'WebSockets alone', [
     ['$0 ws :8081 localhost:3004 --limit 100', 'a hundred sessions at once'],
+  ]),
+  grpc: oneLinerCommand('grpc', 'gRPC calls', [
+    ['$0 grpc :50050 localhost:50051 --limit 6', 'six calls at once, the others wait'],
+    ['$0 grpc :50050 a:50051 b:50051 --health', 'an endpoint that does not serve gets no calls'],
   ]),
   backends: {
     usage: 'backends',
@@ -121,10 +126,10 @@ const commands: Readonly<Record<string, Command>> = {
 
 function oneLinerCommand(name: OneLiner, what: string, examples: Command['examples']): Command {
   const options: Record<string, Options> = {}
-  for (const [flag, { describe, type, only }] of Object.entries(flags)) {
-    if (only !== undefined && !only.includes(name)) continue
+  for (const [flag, { describe, type, bare }] of flagsOf(name)) {
     // Numbers come as text: what is none is the schema's to refuse, in its own words.
-    options[flag] = type === 'boolean' ? { type, describe } : { type: 'string', requiresArg: true, describe }
+    options[flag] =
+      type === 'boolean' ? { type, describe } : { type: 'string', requiresArg: bare === undefined, describe }
   }
   return {
     usage: `${name} <FROM> <TO..>`,

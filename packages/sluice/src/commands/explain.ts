@@ -2,10 +2,8 @@ import {
   type BindAddress,
   type Config,
   type GateConfig,
-  type Head,
   type ListenerConfig,
   type RouteConfig,
-  type UpstreamConfig,
   canonicalMatch,
   formatAddress,
   formatDuration,
@@ -13,16 +11,11 @@ import {
   Router,
   stripPrefix,
 } from '@sluice/core'
+import { grpcFormat } from '@sluice/grpc'
+import { type Line, policiesOf, spokenWith } from './explain-policies.ts'
+import { type Asked, parseQuestion, type Question } from './explain-question.ts'
 import { defaultFile, loadFile, type Loaded } from './load.ts'
 import { UsageError } from './usage-error.ts'
-
-/** A request to explain. */
-export interface Question {
-  readonly url: string
-  readonly method: string
-  /** `Name: value`. */
-  readonly headers: readonly string[]
-}
 
 /** `sluice explain [FILE] URL`: what would happen to a request, without sending it. */
 export function explain(file = defaultFile, question: Question): 0 {
@@ -30,25 +23,21 @@ export function explain(file = defaultFile, question: Question): 0 {
   return 0
 }
 
-interface Asked extends Head {
-  readonly port: number
-}
-
 /** The listener, the route and the rest of a request's way, as lines for people. */
 export function explanation(loaded: Loaded, question: Question): string {
-  const asked = parseQuestion(question)
+  const request = parseQuestion(question)
   const { config, placeOf } = loaded
-  const { listener, note } = findListener(config, asked)
+  const { listener, note } = findListener(config, request)
+  const asked = asTaken(listener, request)
   const lines: Line[] = [
     ['listener', `${listener.name} (${listener.protocol} on ${listener.bind.map(formatAddress).join(', ')})${note}`],
     ['', placeOf(['listeners', listener.name]) ?? ''],
   ]
   if (listener.protocol === 'tcp') {
-    return format([...lines, ...wayOf(config, listener, listener.routes[0]!, undefined)])
+    return format([...lines, ...wayOf(config, { listener, route: listener.routes[0]!, asked })])
   }
-  if (listener.protocol === 'websocket' && asked.protocol !== 'websocket') {
-    return format([...lines, ['answer', '426 upgradeRequired: this listener serves WebSockets only']])
-  }
+  const own = ownAnswer(listener, asked)
+  if (own !== undefined) return format([...lines, ['answer', own]])
   const normal = normalizePath(asked.path, listener.pathMode)
   if (normal === undefined) {
     return format([...lines, ['answer', `400 badRequest: \`${asked.path}\` is not a path that all would read alike`]])
@@ -57,16 +46,38 @@ export function explanation(loaded: Loaded, question: Question): string {
   if (normal.path !== asked.path) lines.push(['path', `matched as ${normal.path}`])
   const router = new Router(listener.routes.map((route) => ({ match: route.match, value: route })))
   const { winner, runnerUp, reason } = router.explain(head)
-  if (winner === undefined) return format([...lines, ['route', 'none'], ['answer', '404 noRoute']])
+  if (winner === undefined) {
+    const answer = asked.protocol === 'grpc' ? 'status 12 UNIMPLEMENTED, noRoute' : '404 noRoute'
+    return format([...lines, ['route', 'none'], ['answer', answer]])
+  }
   lines.push(['route', describeRoute(winner)], ['', placeOfRoute(loaded, listener, winner)])
   if (runnerUp !== undefined) {
     lines.push(['runner-up', describeRoute(runnerUp)], ['', placeOfRoute(loaded, listener, runnerUp)])
   }
-  lines.push(['why', reason], ...wayOf(config, listener, winner, normal.path))
+  lines.push(['why', reason], ...wayOf(config, { listener, route: winner, asked: head }))
   return format(lines)
 }
 
-type Line = readonly [name: string, text: string]
+/** What a listener takes a request for: all is TCP to one of TCP, and with `web` gRPC-Web is a call of gRPC. */
+function asTaken(listener: ListenerConfig, asked: Asked): Asked {
+  if (listener.protocol === 'tcp') return { ...asked, protocol: 'tcp' }
+  const web = listener.web !== undefined && asked.method === 'POST'
+  return web && grpcFormat(asked.header('content-type') ?? '') !== undefined ? { ...asked, protocol: 'grpc' } : asked
+}
+
+/** What a listener answers before it looks for a route. */
+function ownAnswer(listener: ListenerConfig, { protocol, path }: Asked): string | undefined {
+  if (listener.protocol === 'websocket') {
+    return protocol === 'websocket' ? undefined : '426 upgradeRequired: this listener serves WebSockets only'
+  }
+  if (protocol === 'grpc') {
+    const health = listener.health && path.startsWith('/grpc.health.v1.Health/')
+    return health ? 'by the listener itself (health: true)' : undefined
+  }
+  if (listener.protocol !== 'grpc' || listener.other === 'pass') return undefined
+  const but = listener.transcode === undefined ? '' : ', but for what the annotations of `transcode` describe'
+  return `415 unsupported: this listener takes gRPC only${but}`
+}
 
 function format(lines: readonly Line[]): string {
   return lines
@@ -75,49 +86,23 @@ function format(lines: readonly Line[]): string {
     .join('\n')
 }
 
-const defaultPorts: Readonly<Record<string, number>> = { http: 80, ws: 80, https: 443, wss: 443 }
-
-/** By hand, since `URL` would already bring the path into a normal form of its own. */
-function parseQuestion({ url, method, headers }: Question): Asked {
-  const [, scheme = '', authority = '', path = ''] = /^([a-z]+):\/\/([^/?#]*)([^?#]*)/.exec(url) ?? []
-  if (authority === '' || !/^(?:https?|wss?|tcp)$/.test(scheme)) {
-    throw new UsageError(
-      `\`${url}\` is not a URL like http://api.example.com:8080/users/7 (http, https, ws, wss, tcp).`,
-    )
-  }
-  const fields = new Map<string, string>()
-  for (const header of headers) {
-    const [, name = '', value = ''] = /^([^:\s]+)\s*:\s*(.*?)\s*$/.exec(header) ?? []
-    if (name === '') throw new UsageError(`--header \`${header}\` must be written as \`Name: value\`.`)
-    const before = fields.get(name.toLowerCase())
-    fields.set(name.toLowerCase(), before === undefined ? value : `${before}, ${value}`)
-  }
-  const [, port] = /:(\d+)$/.exec(authority) ?? []
-  return {
-    protocol: scheme === 'tcp' ? 'tcp' : scheme.startsWith('ws') ? 'websocket' : 'http',
-    host: fields.get('host') ?? authority,
-    path: path === '' ? '/' : path,
-    method,
-    header: (name) => fields.get(name),
-    clientAddress: '127.0.0.1',
-    tlsName: undefined,
-    port: port === undefined ? (defaultPorts[scheme] ?? 0) : Number(port),
-  }
-}
-
 /** The listener on the URL's port; without one the only listener that speaks the protocol. */
 function findListener(config: Config, asked: Asked): { listener: ListenerConfig; note: string } {
-  const onPort = config.listeners.find(({ bind }) => bind.some((one) => portOf(one) === asked.port))
+  const { port } = asked
+  const onPort = config.listeners.find(({ bind }) => port !== undefined && bind.some((one) => portOf(one) === port))
   if (onPort !== undefined) return { listener: onPort, note: '' }
-  const speaking = config.listeners.filter(({ protocol }) =>
-    asked.protocol === 'websocket' ? protocol !== 'tcp' : protocol === asked.protocol,
-  )
-  const [only, another] = speaking
+  const why = port === undefined ? 'the URL has no port' : `no listener is bound to port ${port}`
+  const [only, another] = config.listeners.filter(({ protocol }) => speaks(protocol, asked.protocol))
   if (only !== undefined && another === undefined) {
-    return { listener: only, note: `; no listener is bound to port ${asked.port}, and this is the only one for it` }
+    return { listener: only, note: `; ${why}, and this is the only one for it` }
   }
   const binds = config.listeners.map(({ name, bind }) => `${name} on ${bind.map(formatAddress).join(', ')}`)
-  throw new UsageError(`No listener is bound to port ${asked.port}. Listeners are ${binds.join('; ')}.`)
+  throw new UsageError(`${why[0]!.toUpperCase()}${why.slice(1)}. Listeners are ${binds.join('; ')}.`)
+}
+
+function speaks(listener: ListenerConfig['protocol'], asked: Asked['protocol']): boolean {
+  if (asked === 'websocket') return listener === 'websocket' || listener === 'http'
+  return listener === asked || (asked === 'grpc' && listener === 'http')
 }
 
 const portOf = (bind: BindAddress): number | undefined => ('path' in bind ? undefined : bind.port)
@@ -137,18 +122,26 @@ function placeOfRoute({ placeOf }: Loaded, listener: ListenerConfig, route: Rout
   return placeOf(['listeners', listener.name, 'routes', listener.routes.indexOf(route)]) ?? ''
 }
 
+interface Way {
+  readonly listener: ListenerConfig
+  readonly route: RouteConfig
+  /** With the normal form of its path. */
+  readonly asked: Asked
+}
+
 /** Gates, upstream and endpoints, in the order in which a request meets them. */
-function wayOf(config: Config, listener: ListenerConfig, route: RouteConfig, path: string | undefined): Line[] {
+function wayOf(config: Config, { listener, route, asked }: Way): Line[] {
   const upstream = config.upstreams.find(
     ({ name }) => route.action.kind === 'forward' && name === route.action.upstream,
   )
   const gates = [listener.gate, route.gate, upstream?.gate].filter((gate) => gate !== undefined)
   const lines: Line[] = gates.length === 0 ? [['gates', 'none']] : gates.map((gate) => ['gate', describeGate(gate)])
   if (upstream === undefined) return lines
-  if (path !== undefined && route.action.kind === 'forward' && route.action.stripPrefix !== undefined) {
-    lines.push(['path', `sent as ${stripPrefix(path, route.action.stripPrefix) ?? path}`])
+  if (route.action.kind === 'forward' && route.action.stripPrefix !== undefined) {
+    lines.push(['path', `sent as ${stripPrefix(asked.path, route.action.stripPrefix) ?? asked.path}`])
   }
-  lines.push(['upstream', `${upstream.name} (${upstream.balance})`])
+  const spoken = spokenWith(upstream, asked)
+  lines.push(['upstream', `${upstream.name} (${upstream.balance}${spoken === '' ? '' : `, ${spoken}`})`])
   for (const { address, weight, limit, secure } of upstream.endpoints) {
     const more = [
       ...(secure ? ['TLS'] : []),
@@ -157,23 +150,8 @@ function wayOf(config: Config, listener: ListenerConfig, route: RouteConfig, pat
     ]
     lines.push(['endpoint', `${formatAddress(address)}${more.length === 0 ? '' : ` (${more.join(', ')})`}`])
   }
-  return [...lines, ...policiesOf(upstream, listener)]
+  return [...lines, ...policiesOf(upstream, asked)]
 }
 
 const describeGate = ({ id, limit, queue, timeoutMs }: GateConfig): string =>
   `${id}: ${limit} at once, ${queue} wait, ${formatDuration(timeoutMs)} at most`
-
-function policiesOf({ timeouts, retries, health }: UpstreamConfig, { protocol }: ListenerConfig): Line[] {
-  const idle = timeouts.idleMs === undefined ? '' : `, idle ${formatDuration(timeouts.idleMs)}`
-  const response = protocol === 'tcp' ? '' : `, response ${formatDuration(timeouts.responseMs)}`
-  const { active, passive } = health
-  const check =
-    active === undefined
-      ? 'no checks'
-      : `${active.type === 'http' ? `GET ${active.path}` : 'connects'} every ${formatDuration(active.intervalMs)}`
-  return [
-    ['timeouts', `connect ${formatDuration(timeouts.connectMs)}${response}${idle}`],
-    ['retries', retries.max === 0 ? 'none' : `${retries.max}, after ${retries.on.join(', ')}`],
-    ['health', `${check}; ejected for ${formatDuration(passive.ejectMs)} after ${passive.failures} failures in a row`],
-  ]
-}

@@ -4,7 +4,7 @@ import { serve } from './serve.ts'
 import { UsageError } from './usage-error.ts'
 
 /** The protocols that have a one-liner. */
-export type OneLiner = 'http' | 'tcp' | 'ws'
+export type OneLiner = 'http' | 'tcp' | 'ws' | 'grpc'
 
 /** One flag of the one-liners: where in a configuration it stands, which is where its mistakes are found. */
 export interface Flag {
@@ -12,6 +12,8 @@ export interface Flag {
   readonly path: string
   /** Whether the schema wants a number or a boolean there; otherwise it wants text. */
   readonly type?: 'number' | 'boolean'
+  /** What is written there for a flag that is given without a value. Default: it needs one. */
+  readonly bare?: string
   /** The one-liners that have it. Default: all. */
   readonly only?: readonly OneLiner[]
   /** The flag without which it means nothing. */
@@ -21,8 +23,9 @@ export interface Flag {
 const listener = 'listeners.main'
 const upstream = 'upstreams.service'
 
-/** The flags, in the order of `--help`. */
-export const flags: Readonly<Record<string, Flag>> = {
+type Flags = Readonly<Record<string, Flag>>
+
+const flags: Flags = {
   limit: { describe: 'How many may run at once', path: `${upstream}.gate.limit`, type: 'number' },
   queue: { describe: 'How many may wait', path: `${upstream}.gate.queue`, type: 'number', needs: 'limit' },
   'queue-timeout': {
@@ -35,6 +38,18 @@ export const flags: Readonly<Record<string, Flag>> = {
     describe: 'Path that is asked for every 10s; an endpoint that fails it gets no work',
     path: `${upstream}.health.active.path`,
     only: ['http', 'ws'],
+  },
+  http2: {
+    describe: 'Speak HTTP/2 with the endpoints, in the clear too',
+    path: `${upstream}.protocol`,
+    type: 'boolean',
+    bare: 'http2',
+    only: ['http'],
+  },
+  other: {
+    describe: 'Requests that are not gRPC: refuse (415) or pass. Default: refuse',
+    path: `${listener}.other`,
+    only: ['grpc'],
   },
   'timeout-connect': { describe: 'For a connection to an endpoint', path: `${upstream}.timeouts.connect` },
   'timeout-response': {
@@ -67,9 +82,26 @@ export const flags: Readonly<Record<string, Flag>> = {
   'log-level': { describe: 'The least that is logged: debug, info, warn, error, silent', path: 'log.level' },
 }
 
-const protocols = { http: 'http', tcp: 'tcp', ws: 'websocket' } as const
+// The same word stands elsewhere in the configuration.
+const grpcFlags: Flags = {
+  health: {
+    describe: 'Ask grpc.health.v1 every 10s, for the service that is named or for the server as a whole',
+    path: `${upstream}.health.active.grpc`,
+    bare: '',
+  },
+}
 
-/** `sluice http|tcp|ws FROM TO…`: one listener before one upstream, without a file. */
+/** The flags of a command, in the order of `--help`. */
+export function flagsOf(command: OneLiner): ReadonlyArray<readonly [name: string, flag: Flag]> {
+  return Object.entries(flags).flatMap(([name, flag]): Array<[string, Flag]> => {
+    if (command === 'grpc' && grpcFlags[name] !== undefined) return [[name, grpcFlags[name]]]
+    return flag.only === undefined || flag.only.includes(command) ? [[name, flag]] : []
+  })
+}
+
+const protocols = { http: 'http', tcp: 'tcp', ws: 'websocket', grpc: 'grpc' } as const
+
+/** `sluice http|tcp|ws|grpc FROM TO…`: one listener before one upstream, without a file. */
 export async function oneLiner(
   command: OneLiner,
   from: string,
@@ -91,8 +123,8 @@ export function loadFlags(
     listeners: { main: { bind: from, protocol: protocols[command], upstream: 'service' } },
     upstreams: { service: { endpoints: [...to] } },
   }
-  for (const [name, flag] of Object.entries(flags)) {
-    const value = values[name]
+  for (const [name, flag] of flagsOf(command)) {
+    const value = valueOf(values[name], flag)
     if (value === undefined) continue
     if (flag.needs !== undefined && values[flag.needs] === undefined) {
       throw new UsageError(`--${name} means nothing without --${flag.needs}.`)
@@ -103,11 +135,11 @@ export function loadFlags(
   const result = parseConfigObject(input as unknown as ConfigInput, { baseDir: process.cwd() })
   if (result.errors !== undefined) {
     const lines = result.errors.map(({ path, message, hint }) => {
-      return `${wordFor(path, to)}: ${message}${hint === undefined ? '' : ` ${hint}`}`
+      return `${wordFor(command, path, to)}: ${message}${hint === undefined ? '' : ` ${hint}`}`
     })
     throw new UsageError(lines.join('\n'))
   }
-  return { config: withName(result.config, command), placeOf: (path) => wordFor(formatPath(path), to) }
+  return { config: withName(result.config, command), placeOf: (path) => wordFor(command, formatPath(path), to) }
 }
 
 type Tree = { [key: string]: unknown }
@@ -120,9 +152,16 @@ function set(tree: Tree, path: readonly string[], value: unknown): void {
 
 const numberOrText = (text: string): number | string => (/^-?\d+(?:\.\d+)?$/.test(text) ? Number(text) : text)
 
+/** What a flag says; a bare one is a boolean for yargs, or text without a letter. */
+function valueOf(value: unknown, { bare }: Flag): unknown {
+  if (bare === undefined) return value
+  if (value === true || value === '') return bare
+  return value === false ? undefined : value
+}
+
 /** What a path of the configuration is called on the command line. */
-function wordFor(path: string, to: readonly string[]): string {
-  const flag = Object.entries(flags).find(([, one]) => path === one.path || path.startsWith(`${one.path}[`))
+function wordFor(command: OneLiner, path: string, to: readonly string[]): string {
+  const flag = flagsOf(command).find(([, one]) => path === one.path || path.startsWith(`${one.path}[`))
   if (flag !== undefined) return `--${flag[0]}`
   if (path.startsWith(`${listener}.bind`)) return 'FROM'
   const [, index] = /^upstreams\.service\.endpoints\[(\d+)\]/.exec(path) ?? []

@@ -15,11 +15,11 @@ describe('the command line', () => {
   })
 
   it('knows no command that is not built yet', async () => {
-    for (const command of ['top', 'grpc', 'forward']) expect(await fails([command])).to.include('There is no command')
+    for (const command of ['top', 'forward']) expect(await fails([command])).to.include('There is no command')
   })
 
   it('lists the commands when none is named', async () => {
-    expect(await fails([])).to.include('Which command? run, check, explain, http, tcp, ws, backends, schema')
+    expect(await fails([])).to.include('Which command? run, check, explain, http, tcp, ws, grpc, backends, schema')
   })
 
   it('exits with 2 and the nearest flag for an unknown one', async () => {
@@ -38,6 +38,14 @@ describe('the command line', () => {
     expect(await fails(['run', 'a.yaml', 'b.yaml'])).to.include('takes no word `b.yaml`')
     expect(await fails(['http', ':0', 'localhost:1', '--limit'])).to.include('Not enough arguments following: limit.')
     expect(await fails(['http', ':0'])).to.include('Not enough non-option arguments')
+  })
+
+  it('has flags of gRPC where they mean something, and takes --health with and without a service', async () => {
+    const to = ['grpc', ':0', 'localhost:1']
+    expect(await fails([...to, '--timeout-response', '1s'])).to.include('There is no flag --timeout-response')
+    expect(await fails(['http', ':0', 'localhost:1', '--other', 'pass'])).to.include('There is no flag --other')
+    expect(await fails([...to, '--health', '--limit', '0'])).to.match(/^--limit: [^\n]*\n`sluice grpc --help`/)
+    expect(await fails([...to, '--health', 'a b'])).to.match(/^--health: The service `a b`/)
   })
 
   it('says in one line that the file does not exist', async () => {

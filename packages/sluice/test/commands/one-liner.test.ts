@@ -17,6 +17,38 @@ describe('a one-liner', () => {
     expect(config.log.access).to.equal('json')
   })
 
+  it('stands for a configuration of gRPC', () => {
+    const to = ['localhost:50051', 'grpc://localhost:50052']
+    const { config } = loadFlags('grpc', ':50050', to, { limit: '6', health: 'shop.v1.Orders', other: 'pass' })
+    const [upstream] = config.upstreams
+    expect(config.listeners[0]).to.deep.include({ name: 'grpc', protocol: 'grpc', other: 'pass' })
+    expect(config.listeners[0]!.routes[0]!.id).to.equal('grpc/*')
+    expect(upstream!.gate).to.include({ limit: 6 })
+    expect(upstream!.health.active).to.include({ type: 'grpc', service: 'shop.v1.Orders' })
+  })
+
+  it('asks for the health of the server as a whole when no service is named', () => {
+    const { config } = loadFlags('grpc', ':50050', ['localhost:50051'], { health: '' })
+    expect(config.upstreams[0]!.health.active).to.include({ type: 'grpc', service: '' })
+  })
+
+  it('speaks HTTP/2 with the endpoints on demand', () => {
+    const protocol = (values: Record<string, unknown>) =>
+      loadFlags('http', ':1', ['a:1'], values).config.upstreams[0]!.protocol
+    expect([protocol({ http2: true }), protocol({ http2: false }), protocol({})]).to.deep.equal([
+      'http2',
+      'auto',
+      'auto',
+    ])
+  })
+
+  it('tells of mistakes of gRPC in terms of the command line', () => {
+    const grpc = (to: string, values: Record<string, unknown>) => () => loadFlags('grpc', ':1', [to], values)
+    expect(grpc('a:1', { health: 'a b' })).to.throw('--health: The service `a b` must have no space')
+    expect(grpc('a:1', { other: 'pas' })).to.throw('--other: `pas` is not one of the values allowed here.')
+    expect(grpc('ws://a:1', {})).to.throw('TO: The endpoint `ws://a:1`')
+  })
+
   const mistakes: ReadonlyArray<[string, string, string[], Record<string, unknown>, string]> = [
     ['a bind without port', '8080', ['a:1'], {}, 'FROM: The bind `8080` has no port. Write `:8080`.'],
     ['an endpoint without port', ':1', ['a:1', 'b'], {}, 'TO b: The address `b` has no port.'],
