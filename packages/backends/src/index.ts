@@ -7,6 +7,7 @@ export { type GrpcCall, type GrpcCallOptions, GrpcClient, type GrpcOutcome } fro
 export type { ServingStatus } from './grpc-health.ts'
 export { methodDefinition, protosDir, serviceDefinition, type ServiceName } from './grpc-protos.ts'
 export { type HttpBackendOptions, startHttpBackend } from './http.ts'
+export { type Http2BackendOptions, startHttp2Backend } from './http2.ts'
 export { type BackendKind, type BackendName, type BackendPlan, plans } from './names.ts'
 export { randomBlock, randomBlockBytes, randomBlocks, randomBytesOf, randomSha256 } from './random.ts'
 export { type BackendRow, type Backends, BackendStartError, startBackends, type StartBackendsOptions } from './start.ts'

@@ -270,7 +270,7 @@ describe('gRPC backend', () => {
       expect(await first).to.equal('9')
       expect(goaways[0]).to.equal(1)
       session.destroy()
-      expect(await second).to.equal(undefined)
+      expect(await second).to.equal('reset 7')
     })
 
     it('sends GOAWAY with the call of a given number', async () => {
