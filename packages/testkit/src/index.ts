@@ -20,9 +20,11 @@ export {
   type SharedGateModelReport,
 } from './shared-gate-model.ts'
 export { type LayoutWords, SharedTruth, type SlotView } from './shared-truth.ts'
+export * from './http2/index.ts'
 export * from './raw/index.ts'
 export { type Scale, scale, scaled } from './scale.ts'
 export { SeededRandom } from './seeded-random.ts'
 export { type DispatcherModelReport, type DispatcherModules, runDispatcherModel } from './dispatcher-model.ts'
 export { startUpstream, upstreamConfig, type UpstreamInput } from './upstream-config.ts'
 export { describeConnection } from './connection-contract.ts'
+export type { MultiplexedPeer } from './multiplexed-contract.ts'
