@@ -1,10 +1,15 @@
 import type { TcpBehaviour } from './tcp-behaviours.ts'
 
 /** What a backend speaks. */
-export type BackendKind = 'http' | 'websocket' | 'tcp'
+export type BackendKind = 'http' | 'websocket' | 'tcp' | 'grpc' | 'http2'
 
 /** The name of one of the test backends. */
-export type BackendName = `http-${1 | 2 | 3}` | `websocket-${1 | 2}` | `tcp-${TcpBehaviour}`
+export type BackendName =
+  | `http-${1 | 2 | 3}`
+  | `websocket-${1 | 2}`
+  | `tcp-${TcpBehaviour}`
+  | `grpc-${1 | 2}`
+  | 'http2-1'
 
 /** What there is to know about a backend before it runs. */
 export interface BackendPlan {
@@ -23,6 +28,10 @@ const websocketClient = (host: string, port: number, path: string): string =>
 /** Node, since no option of `nc` to send a FIN at the end of its input is understood by all the programs of that name. */
 const halfClosing = (host: string, port: number): string =>
   `node -e "net.connect(${port}, '${host}').end('hello').pipe(process.stdout)"`
+
+/** grpcurl learns the services by reflection. */
+const grpcClient = (host: string, port: number, method: string): string =>
+  `grpcurl -plaintext -d '{"text":"hello"}' ${host}:${port} sluice.test.v1.Echo/${method}`
 
 /** All test backends, in the order of their ports. */
 export const plans: readonly BackendPlan[] = [
@@ -88,6 +97,27 @@ export const plans: readonly BackendPlan[] = [
     port: 3009,
     what: 'TCP: sends as many bytes as the first line says, then RST',
     tryIt: (host, port) => `echo 100 | nc -w 1 ${host} ${port} | wc -c`,
+  },
+  {
+    name: 'grpc-1',
+    kind: 'grpc',
+    port: 3010,
+    what: 'gRPC: echo of four call kinds, orders, health, reflection',
+    tryIt: (host, port) => grpcClient(host, port, 'Unary'),
+  },
+  {
+    name: 'grpc-2',
+    kind: 'grpc',
+    port: 3011,
+    what: 'gRPC: the same, to see balancing in `backend`',
+    tryIt: (host, port) => grpcClient(host, port, 'ServerStream'),
+  },
+  {
+    name: 'http2-1',
+    kind: 'http2',
+    port: 3012,
+    what: 'HTTP/2 in the clear: echo, and what http2-answers.ts lists',
+    tryIt: (host, port) => `curl -i --http2-prior-knowledge http://${host}:${port}/hello`,
   },
   {
     name: 'tcp-silent',

@@ -1,5 +1,7 @@
 import type { Address, Backend } from './backend.ts'
+import { startGrpcBackend } from './grpc.ts'
 import { startHttpBackend } from './http.ts'
+import { startHttp2Backend } from './http2.ts'
 import { type BackendKind, type BackendName, type BackendPlan, plans } from './names.ts'
 import { startTcpBackend } from './tcp.ts'
 import type { BackendStats } from './tally.ts'
@@ -9,8 +11,8 @@ import { startWebSocketBackend } from './websocket.ts'
 /** Which backends to start, and where. */
 export interface StartBackendsOptions {
   /**
-   * `'default'`: the nine that have a port of their own, on 3001–3009. `0`: all eleven, each on a free port. An
-   * object: those that it names, and no others. Default: `'default'`.
+   * `'default'`: the twelve that have a port of their own, on 3001–3012. `0`: all fourteen, each on a free
+   * port. An object: those that it names, and no others. Default: `'default'`.
    */
   readonly ports?: 'default' | 0 | Readonly<Partial<Record<BackendName, number>>>
   /** Default: `127.0.0.1`. */
@@ -107,6 +109,10 @@ async function start(
         return await startHttpBackend({ name, host, port, neighbours })
       case 'websocket':
         return await startWebSocketBackend({ name, host, port, neighbours })
+      case 'grpc':
+        return await startGrpcBackend({ name, host, port })
+      case 'http2':
+        return await startHttp2Backend({ name, host, port, neighbours })
       case 'tcp':
         return await startTcpBackend({ name, host, port, behaviour: name.slice('tcp-'.length) as TcpBehaviour })
     }

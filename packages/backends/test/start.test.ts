@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { eventually, RawClient } from '../../testkit/src/raw/index.ts'
-import { BackendStartError, plans, startBackends } from '../src/index.ts'
+import { BackendStartError, GrpcClient, plans, startBackends } from '../src/index.ts'
 
 describe('startBackends', () => {
   it('starts all on free ports, and leaves none behind', async () => {
@@ -14,9 +14,9 @@ describe('startBackends', () => {
     }
   })
 
-  it('has nine with ports of their own, 3001 to 3009', () => {
+  it('has twelve with ports of their own, 3001 to 3012', () => {
     const ports = plans.map((plan) => plan.port).filter((port) => port !== 0)
-    expect(ports).to.deep.equal([3001, 3002, 3003, 3004, 3005, 3006, 3007, 3008, 3009])
+    expect(ports.toSorted()).to.deep.equal(Array.from({ length: 12 }, (_, i) => 3001 + i))
   })
 
   it('starts those that are named and no others', async () => {
@@ -39,6 +39,17 @@ describe('startBackends', () => {
     expect(await ask('?backend=tcp')).to.deep.equal({ 'tcp-echo': one, 'tcp-sink': none })
     expect(await ask('?backend=pigeon')).to.have.property('error', "no backend 'pigeon'")
     await client.close()
+    await backends.close()
+  })
+
+  it('tells the counts of gRPC through an HTTP backend', async () => {
+    const backends = await startBackends({ ports: { 'http-1': 0, 'grpc-1': 0 } })
+    const grpc = new GrpcClient(`127.0.0.1:${backends.get('grpc-1').address.port}`)
+    const { messages } = await grpc.run('sluice.test.v1.Echo', 'Unary')
+    expect(messages[0]).to.include({ backend: 'grpc-1' })
+    const max = await fetch(`http://127.0.0.1:${backends.get('http-1').address.port}/max?backend=grpc-1`)
+    expect(await max.json()).to.deep.equal({ running: 0, max: 1, total: 1, aborted: 0 })
+    grpc.close()
     await backends.close()
   })
 
