@@ -66,6 +66,13 @@ export class ProtobufReader {
     return this.#buf.subarray(start, this.#at)
   }
 
+  /** The fields of a group whose start was just read, up to its end; a view, like that of `bytes`. */
+  group(field: number): Buffer {
+    const start = this.#at
+    const end = this.#skipGroup(field, 1)
+    return this.#buf.subarray(start, end)
+  }
+
   /** Skips the value of a field whose tag was just read. */
   skip(tag: number, depth = 0): void {
     switch (tag & 7) {
@@ -89,12 +96,14 @@ export class ProtobufReader {
     }
   }
 
-  #skipGroup(field: number, depth: number): void {
+  /** Returns where the tag of its end begins. */
+  #skipGroup(field: number, depth: number): number {
     if (depth > maxDepth) throw new MalformedMessage(`groups are nested more than ${maxDepth} deep`)
     for (;;) {
+      const end = this.#at
       const tag = this.tag()
       if ((tag & 7) !== wireType.endGroup) this.skip(tag, depth)
-      else if (tag >>> 3 === field) return
+      else if (tag >>> 3 === field) return end
       else throw new MalformedMessage('a group ends with the number of another')
     }
   }

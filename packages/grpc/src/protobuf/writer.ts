@@ -61,7 +61,11 @@ export class ProtobufWriter {
 
   /** Length and octets. */
   bytes(value: Uint8Array): this {
-    this.uint32(value.length)
+    return this.uint32(value.length).octets(value)
+  }
+
+  /** Octets as they are. */
+  octets(value: Uint8Array): this {
     this.#reserve(value.length)
     this.#buf.set(value, this.#length)
     this.#length += value.length
