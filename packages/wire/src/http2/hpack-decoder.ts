@@ -95,7 +95,7 @@ export class HpackDecoder {
     return pos
   }
 
-  /** Reads a literal; gives nothing when it is malformed or larger than `room`. */
+  /** Reads a literal; gives nothing when it is malformed, and makes none that is larger than `room`. */
   #literal(block: Uint8Array, start: number, end: number, room: number): HeaderField | undefined {
     const octet = block[start]!
     const incremental = octet >= 0x40
@@ -106,10 +106,10 @@ export class HpackDecoder {
     if (name === undefined) return this.#refuse()
     const valueStart = this.#pos
     if (!this.#span(block, valueStart, end)) return this.#refuse()
-    const memorable = how === indexing.without && !name.secret && !name.varying
+    const memorable = how === indexing.without && !name.varying
     if (memorable) {
       const known = this.#memo.find(name, block, valueStart, this.#pos)
-      if (known !== undefined) return known.size <= room ? known : undefined
+      if (known !== undefined) return known
     }
     if (!this.#decodeSpan(block, valueStart)) return this.#refuse()
     const size = name.text.length + (this.#textEnd - this.#textStart) + 32

@@ -116,6 +116,7 @@ const malformed: readonly (readonly [title: string, block: string])[] = [
   ['an index without its end', 'ff'],
   ['an index without its end, after an octet', 'ff 80'],
   ['an integer of more than four octets after the prefix', 'ff 80 80 80 80 00'],
+  ['a length of more than four octets after the prefix', `04 7f 80 80 80 80 00 ${'78'.repeat(127)}`],
   ['an integer that overflows 32 bits', 'ff ff ff ff ff ff ff 0f'],
   ['an integer that overflows 32 bits, as a length', '04 7f ff ff ff ff ff 0f'],
   ['an integer that overflows 32 bits, as a size', '3f ff ff ff ff ff ff 0f'],
@@ -133,6 +134,7 @@ const malformed: readonly (readonly [title: string, block: string])[] = [
   ['padding of more than 7 bits', '04 82 1f ff'],
   ['padding of 8 bits and nothing else', '04 81 ff'],
   ['a size update after a field', '82 20'],
+  ['a size update after a field, with what could be a literal', '82 20 01 61 01 62'],
   ['three size updates', '20 20 20 82'],
   ['a size update above the limit', '3f e2 1f'],
   ['a second size update above the limit', '20 3f e2 1f'],
@@ -200,6 +202,12 @@ describe('HpackDecoder', () => {
     }
   })
 
+  it('keeps names in mind, but for those of never-indexed fields', () => {
+    const name = (block: string): unknown => decode(new HpackDecoder(), block).fields[0]!.key
+    expect(name('10 04 782d 7172 01 62')).not.to.equal(name('10 04 782d 7172 01 62'))
+    expect(name('00 04 782d 7172 01 62')).to.equal(name('40 04 782d 7172 01 63'))
+  })
+
   it('knows the last values again that this connection sends without indexing', () => {
     const decoder = new HpackDecoder()
     const path = (text: string): HeaderField => {
@@ -216,6 +224,9 @@ describe('HpackDecoder', () => {
     expect(path('/one').value).to.equal('/one')
     const long = `/${'x'.repeat(100)}`
     expect(path(long)).not.to.equal(path(long))
+    expect(decode(decoder, '0f 13 01 61').fields[0], 'an etag hardly recurs').not.to.equal(
+      decode(decoder, '0f 13 01 61').fields[0],
+    )
     // The octets are the same: an Authorization, the same path as a secret, another name.
     expect(decode(decoder, '0f 08 04 2f6f 6e65').fields[0]).to.include({ name: 'authorization', value: '/one' })
     expect(decode(decoder, '14 04 2f6f 6e65').fields[0]).to.include({ name: ':path', indexing: indexing.never })
@@ -253,6 +264,18 @@ describe('HpackDecoder', () => {
     ] as const) {
       const decoder = new HpackDecoder()
       expect(decode(decoder, block), block).to.deep.include({ outcome: 'ok', pairs: list })
+    }
+  })
+
+  it('holds 128 entries when they are empty', () => {
+    const full = Buffer.concat(Array.from({ length: 200 }, () => hex('40 00 00')))
+    for (const [block, result] of [
+      ['ff 3e', 'ok'],
+      ['ff 3f', 'compression'],
+    ] as const) {
+      const decoder = new HpackDecoder()
+      expect(decode(decoder, full).outcome).to.equal('ok')
+      expect(decode(decoder, block).outcome).to.equal(result)
     }
   })
 

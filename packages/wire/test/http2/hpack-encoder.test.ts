@@ -56,6 +56,33 @@ describe('HpackEncoder', () => {
     expect(blockOf(encoder, ['x-b', '4'])).to.equal(plain('7f 01 01 34'))
   })
 
+  it('writes integers of every length', () => {
+    for (const length of [...Array.from({ length: 600 }, (_, i) => i), 16_510, 16_511, 16_512]) {
+      const field = headerField('x-a', 'x'.repeat(length), indexing.without)
+      const encoder = new HpackEncoder()
+      encoder.setPeerTableBytes(length)
+      const block = encode(encoder, [field])
+      expect(decode(new HpackDecoder(), block).pairs, `${length}`).to.deep.equal([['x-a', field.value]])
+      expect(new ForeignDecoder().decode(block), `${length}`).to.deep.equal([['x-a', field.value, false]])
+    }
+  })
+
+  it('finds fields and names that share a bucket', () => {
+    const encoder = new HpackEncoder()
+    const made = Array.from({ length: 300 }, (_, i) => headerField(`x-name-${i}`, 'v'))
+    const fields = made.filter(({ serial }) => (serial - made[0]!.serial) % 128 === 0)
+    expect(fields.length).to.be.at.least(2)
+    encode(encoder, fields)
+    expect(encode(encoder, fields).length, 'an octet each').to.equal(fields.length)
+    const names = made.filter(({ key }) => (key.serial - made[0]!.key.serial) % 128 === 0)
+    expect(names.length).to.be.at.least(2)
+    const other = new HpackEncoder()
+    encode(other, names)
+    for (const { name } of names) {
+      expect(encode(other, [headerField(name, 'w', indexing.without)]).length, 'index, length, value').to.equal(4)
+    }
+  })
+
   it('keeps out of the table what came so, and never-indexed fields never-indexed', () => {
     const encoder = new HpackEncoder()
     for (let n = 0; n < 2; n++) {
