@@ -16,7 +16,7 @@ describe('startBackends', () => {
 
   it('has twelve with ports of their own, 3001 to 3012', () => {
     const ports = plans.map((plan) => plan.port).filter((port) => port !== 0)
-    expect(ports.toSorted()).to.deep.equal(Array.from({ length: 12 }, (_, i) => 3001 + i))
+    expect(ports.toSorted((a, b) => a - b)).to.deep.equal(Array.from({ length: 12 }, (_, i) => 3001 + i))
   })
 
   it('starts those that are named and no others', async () => {

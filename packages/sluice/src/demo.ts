@@ -1,4 +1,4 @@
-// What `npm start` runs: the test backends on 3001–3009, and Sluice in front of them.
+// What `npm start` runs: the test backends on 3001–3012, and Sluice in front of them.
 import { BackendStartError, type Backends, startBackends } from '@sluice/backends'
 import { type ConfigInput, formatConfigErrors, parseConfigObject } from '@sluice/core'
 import { serve } from './commands/serve.ts'
@@ -16,6 +16,7 @@ const config: ConfigInput = defineConfig({
     web: { bind: '127.0.0.1:8080', protocol: 'http', upstream: 'http' },
     live: { bind: '127.0.0.1:8081', protocol: 'websocket', upstream: 'websocket' },
     stream: { bind: '127.0.0.1:8082', protocol: 'tcp', upstream: 'echo', gate: { limit: 20 } },
+    rpc: { bind: '127.0.0.1:50050', protocol: 'grpc', upstream: 'grpc' },
   },
   upstreams: {
     http: {
@@ -27,6 +28,7 @@ const config: ConfigInput = defineConfig({
     },
     websocket: { endpoints: ['127.0.0.1:3004', '127.0.0.1:3005'], gate: { limit: 100 } },
     echo: { endpoints: ['127.0.0.1:3006'] },
+    grpc: { endpoints: ['grpc://127.0.0.1:3010', 'grpc://127.0.0.1:3011'], gate: { limit: 100 } },
   },
 })
 
@@ -36,6 +38,7 @@ const rows: readonly Row[] = [
   ['127.0.0.1:8080', `HTTP over 3001–3003, ${perBackend} at once on each`, 'curl -i http://127.0.0.1:8080/hello'],
   ['127.0.0.1:8081', 'WebSocket over 3004 and 3005 (echo)', 'npx --yes wscat@6 -c ws://127.0.0.1:8081/ -x hello -w 1'],
   ['127.0.0.1:8082', 'TCP to 3006 (echo)', 'echo hello | nc -w 1 127.0.0.1 8082'],
+  ['127.0.0.1:50050', 'gRPC over 3010 and 3011 (echo)', 'node examples/grpc-call.mjs'],
   ['127.0.0.1:9901', 'admin: /healthz /readyz /state /metrics', 'curl http://127.0.0.1:9901/state'],
 ]
 

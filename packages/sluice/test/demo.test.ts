@@ -2,11 +2,13 @@ import { expect } from 'chai'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { GrpcClient } from '@sluice/backends'
 import { eventually, RawClient } from '../../testkit/src/raw/index.ts'
 import { Command } from './support/command.ts'
 
 const script = fileURLToPath(new URL('../../../scripts/start.mjs', import.meta.url))
-const ports = [8080, 8081, 8082, 9901, 3001, 3002, 3003, 3004, 3005, 3006, 3007, 3008, 3009]
+const backendPorts = Array.from({ length: 12 }, (_, i) => 3001 + i)
+const ports = [8080, 8081, 8082, 9901, 50050, ...backendPorts]
 
 /** Whether nobody listens there. */
 async function free(port: number): Promise<boolean> {
@@ -66,6 +68,10 @@ describe('npm start', () => {
     expect((await client.readToEnd()).toString('latin1')).to.match(/^HTTP\/1\.1 200 OK\r\n/)
     await client.close()
     await eventually(() => /GET \/hello/.test(first.stdout), { what: 'the line of the exchange' })
+    const grpc = new GrpcClient('127.0.0.1:50050')
+    const { code, messages } = await grpc.run('sluice.test.v1.Echo', 'Unary', [{ text: 'hello' }])
+    expect([code, messages[0]?.text]).to.deep.equal([0, 'hello'])
+    grpc.close()
 
     const second = start()
     expect(await second.exit).to.equal(1)
