@@ -117,6 +117,9 @@ export class Http2Head {
       case pseudoId.status:
         this.status = statusOf(field.value)
         break
+      default:
+        // Refused before: neither kind allows them.
+        break
     }
   }
 
