@@ -192,6 +192,24 @@ describe('HpackDecoder', () => {
     expect(fieldsOf([['a', 'b']])[0]).to.equal(field)
   })
 
+  it('tells apart what lies at one place of its memory', () => {
+    const literal = (name: string, value: string): Buffer =>
+      Buffer.concat([Buffer.of(0x40, name.length), Buffer.from(name), Buffer.of(value.length), Buffer.from(value)])
+    const decoder = new HpackDecoder()
+    // Beginnings come right before what goes on from them.
+    const visit = (digits: string): void => {
+      for (const [name, value] of [
+        [`x-${digits}`, 'v'],
+        ['x-n', digits],
+      ] as const) {
+        const { pairs } = decode(decoder, literal(name, value))
+        if (pairs[0]![0] !== name || pairs[0]![1] !== value) expect.fail(`${name}: ${value} became ${pairs}`)
+      }
+      if (digits.length < 4) for (let digit = 0; digit < 10; digit++) visit(`${digits}${digit}`)
+    }
+    visit('')
+  })
+
   it('shares neither secrets nor what is not indexed with other connections', () => {
     // Twice, since the second is the first that could be found.
     for (const block of ['10 01 61 01 62', '00 01 61 01 62', '57 01 62', '60 01 62']) {
