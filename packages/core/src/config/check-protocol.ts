@@ -57,9 +57,9 @@ export function checkAnswerOnGrpc(route: Raw, listener: Raw, path: ConfigPath, r
 
 /** What holds between the sizes of HTTP/2's windows. */
 export function checkWindows(http2: unknown, path: ConfigPath, report: Report): void {
-  const { window, maxWindow } = record(http2)
+  const { window = formatSize(defaults.listener.http2.windowBytes), maxWindow } = record(http2)
   const most = typeof maxWindow === 'string' ? parseSize(maxWindow) : undefined
-  const first = window === undefined ? defaults.listener.http2.windowBytes : parseSize(String(window))
+  const first = typeof window === 'string' ? parseSize(window) : undefined
   if (typeof most !== 'number' || typeof first !== 'number' || most >= first) return
   report(
     [...path, 'maxWindow'],

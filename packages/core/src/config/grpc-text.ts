@@ -29,10 +29,10 @@ export function checkHealthService(name: string): string | undefined {
 export function checkOrigin(origin: string): Problem | undefined {
   if (origin === '*') return undefined
   const [, scheme, authority = '', rest = ''] = /^(https?):\/\/([^/?#]*)(.*)$/i.exec(origin) ?? []
-  const [, port] = /:(\d{1,5})$/.exec(authority) ?? []
-  const pattern = parseHostPattern(hostName(authority))
-  const sound = typeof pattern !== 'string' && !pattern.wildcard && Number(port ?? 1) >= 1 && Number(port ?? 1) <= 65535
-  if (scheme === undefined || !sound || /[@*]/.test(authority)) {
+  const [, host, port = '1'] = /^(\[[^\]]*\]|[^:@]*)(?::(\d{1,5}))?$/.exec(authority) ?? []
+  const pattern = host === undefined ? '' : parseHostPattern(hostName(host))
+  const sound = typeof pattern !== 'string' && !pattern.wildcard && Number(port) >= 1 && Number(port) <= 65535
+  if (scheme === undefined || !sound) {
     return problem(
       `\`${origin}\` is not an origin.`,
       'Origins are written as https://app.example.com, with :port if need be.',

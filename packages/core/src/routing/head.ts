@@ -1,6 +1,6 @@
 /** What a route can be matched on. A protocol's exchange implements it; reading a member may be what makes its string. */
 export interface Head {
-  /** `http`, `websocket` or `tcp`: the protocol of the exchange, not of its listener. */
+  /** `http`, `websocket`, `grpc` or `tcp`: the protocol of the exchange, not of its listener. */
   readonly protocol: string
   /** The authority as it came, port and letter case included; `''` when the protocol has none. */
   readonly host: string

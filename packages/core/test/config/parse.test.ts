@@ -86,12 +86,25 @@ listeners:
       - redirect: { to: "https://example.com{path}", status: 308 }
   pg: { bind: "127.0.0.1:15432", protocol: tcp, upstream: postgres, gate: { limit: 20, queue: 50, timeout: 5s } }
   live: { bind: ":8081", protocol: websocket, upstream: ws://chat:80 }
+  rpc:
+    bind: :50050
+    protocol: grpc
+    web: { origins: ["https://app.example.com"] }
+    routes:
+      - match: { service: shop.v1.Orders, method: Place }
+        upstream: orders
+        gate: { limit: 1 }
+      - upstream: orders
 gates:
   shared: { limit: 50, queue: 500, timeout: 5s }
 upstreams:
   postgres: { endpoints: ["10.0.0.9:5432"] }
+  orders: { endpoints: ["10.0.0.8:50051"] }
   users:
     endpoints: ["10.0.0.1:3000", { address: "users.internal:3000", weight: 3, limit: 50 }]
+    protocol: auto
+    pool: { maxIdle: 64, idleTimeout: 4s, maxConnections: 1024, maxStreams: 100 }
+    retries: { max: 1, on: [connectFailure, refused, stale], budget: 20% }
     tls: { ca: ./ca.pem, serverName: users.internal }
 `,
       { baseDir: '/etc/sluice' },
@@ -100,6 +113,7 @@ upstreams:
       ['web', undefined],
       ['pg', 'listener:pg'],
       ['live', undefined],
+      ['rpc', undefined],
     ])
     expect(
       config.listeners.flatMap(({ routes }) => routes.map(({ id, gate, action }) => [id, gate?.id, action.kind])),
@@ -110,9 +124,12 @@ upstreams:
       ['web/*', undefined, 'redirect'],
       ['pg/*', undefined, 'forward'],
       ['live/*', undefined, 'forward'],
+      ['rpc//shop.v1.Orders/Place', 'route:rpc//shop.v1.Orders/Place', 'forward'],
+      ['rpc/*', undefined, 'forward'],
     ])
     expect(config.upstreams.map(({ name }) => name)).to.deep.equal([
       'postgres',
+      'orders',
       'users',
       'http://127.0.0.1:4000',
       'ws://chat:80',
@@ -125,6 +142,38 @@ upstreams:
     const text =
       'listeners:\n  a: { bind: ":1", protocol: http, upstream: http://LOCALHOST }\n  b: { bind: ":2", protocol: http, upstream: "http://localhost:80/" }'
     expect(configOf(text).upstreams.map(({ name }) => name)).to.deep.equal(['http://localhost:80'])
+  })
+
+  it('takes what an upstream speaks from the schemes of its addresses', () => {
+    const { config, errors } = parseConfig(`
+listeners:
+  web:
+    bind: ":1"
+    protocol: http
+    routes:
+      - { match: { path: /a }, upstream: "h2c://a" }
+      - { match: { path: /b }, upstream: "grpc://a:1" }
+      - { match: { path: /c }, upstream: "grpcs://a" }
+      - { match: { path: /d }, upstream: "https://a" }
+      - { match: { path: /e }, upstream: bare }
+upstreams:
+  bare: { endpoints: ["a:1"] }
+  one: { endpoints: ["a:1", "grpc://b:1"] }
+  objects: { protocol: auto, endpoints: [{ address: "h2c://a:1" }] }
+  written: { protocol: http1, endpoints: ["http://a:1"] }
+`)
+    expect(errors).to.equal(undefined)
+    const spoken = config!.upstreams.map(({ name, protocol, endpoints }) => [name, protocol, endpoints[0]!.secure])
+    expect(spoken).to.deep.equal([
+      ['bare', 'auto', false],
+      ['one', 'http2', false],
+      ['objects', 'http2', false],
+      ['written', 'http1', false],
+      ['h2c://a:80', 'http2', false],
+      ['grpc://a:1', 'http2', false],
+      ['grpcs://a:443', 'http2', true],
+      ['https://a:443', 'auto', true],
+    ])
   })
 
   it('keeps relative paths as they are when nothing says what they are relative to', () => {

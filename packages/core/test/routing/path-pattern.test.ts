@@ -1,6 +1,12 @@
 import { expect } from 'chai'
 import { describe, it } from 'mocha'
-import { comparePaths, matchesPath, parsePathPattern, type PathPattern } from '../../src/routing/path-pattern.ts'
+import {
+  comparePaths,
+  matchesPath,
+  packagePattern,
+  parsePathPattern,
+  type PathPattern,
+} from '../../src/routing/path-pattern.ts'
 
 function pattern(text: string): PathPattern {
   const parsed = parsePathPattern(text)
@@ -29,6 +35,25 @@ describe('parsePathPattern', () => {
 
   it('brings its literal text into normal form', () => {
     expect(pattern('/%7e/é/*').text).to.equal('/~/%C3%A9/*')
+  })
+})
+
+describe('packagePattern', () => {
+  it('takes every method of every service below the package', () => {
+    const shop = packagePattern('shop.v1')
+    expect(shop.text).to.equal('/shop.v1.*/*')
+    for (const path of ['/shop.v1.Orders/Place', '/shop.v1.admin.Users/Get', '/shop.v1.Orders/'])
+      expect(matchesPath(shop, path), path).to.equal(true)
+    for (const path of [
+      '/shop.v1',
+      '/shop.v1/Place',
+      '/shop.v1./Place',
+      '/shop.v1.Orders',
+      '/shop.v11.Orders/Place',
+      '/',
+      '',
+    ])
+      expect(matchesPath(shop, path), path).to.equal(false)
   })
 })
 
