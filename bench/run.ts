@@ -56,7 +56,7 @@ export async function runCase(bench: Case, candidates: readonly Candidate[], set
       for (const contender of contenders) {
         if (contender.row.problem !== undefined) continue
         progress.step(`${bench.name}  ${name}  ${contender.row.name}`)
-        const length = round === 0 ? Math.min(seconds, warmUpSeconds) : seconds
+        const length = round === 0 ? (bench.warmUpSeconds ?? Math.min(seconds, warmUpSeconds)) : seconds
         await takeTurn(bench, contender, { length, counts: round > 0 }, settings.signal)
         if (contender.row.problem !== undefined) progress.note(`${contender.row.name}: ${contender.row.problem}`)
       }

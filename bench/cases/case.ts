@@ -35,6 +35,8 @@ export interface Case {
   figure: 'cpu' | 'added'
   /** It has rows with the access log on when nothing else is asked for. */
   accessLog?: true
+  /** How long a candidate is warmed up. Default: 3, or a round if that is shorter. */
+  warmUpSeconds?: number
   /** Rounds when none are asked for. */
   rounds: number
 }
