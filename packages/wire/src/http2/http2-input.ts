@@ -1,7 +1,7 @@
 import { copyBytes } from '../http1/bytes.ts'
 import { closedBy } from './closed-streams.ts'
 import { type Flood, flood, floodBounds, FloodGuard } from './flood-guard.ts'
-import { DEFAULT_WINDOW, frameFlag, frameType, MAX_31_BITS, readUint31, readUint32 } from './frame.ts'
+import { frameFlag, frameType, MAX_31_BITS, readUint31, readUint32 } from './frame.ts'
 import { FrameReader, type FrameSink } from './frame-reader.ts'
 import { hpackError } from './hpack-codes.ts'
 import { HpackDecoder, type HpackLimits } from './hpack-decoder.ts'
@@ -30,8 +30,7 @@ export class Http2Input implements FrameSink {
   readonly #limits: HpackLimits
   readonly #maxBlockBytes: number
   readonly #guard: FloodGuard
-  /** What the peer may still send on the connection, and what is to be credited. */
-  #window: number
+  /** What the connection is to be credited for. */
   #creditDue = 0
   /** The stream of the DATA frame at hand, by its id: it may be gone before the frame is. */
   #dataStream: Http2Stream | undefined
@@ -55,7 +54,6 @@ export class Http2Input implements FrameSink {
     this.#limits = { maxListBytes: options.maxHeadBytes, maxFields: options.maxFields }
     this.#maxBlockBytes = Math.max(minBlockBytes, 4 * options.maxHeadBytes)
     this.#guard = new FloodGuard(options, session)
-    this.#window = Math.max(DEFAULT_WINDOW, options.connectionWindow)
   }
 
   /** Whether the preface, a frame or a header block has come in part. */
@@ -135,8 +133,6 @@ export class Http2Input implements FrameSink {
     if (!session.settled || this.#blockId !== 0 || session.isIdle(id)) {
       return session.close(http2Error.protocolError, 'DATA where none may be')
     }
-    if (length > this.#window) return session.close(http2Error.flowControlError, 'the connection window is exceeded')
-    this.#window -= length
     this.#credit(length)
     this.#dataEnds = (flags & frameFlag.endStream) !== 0
     if (contentBytes === 0 && !this.#dataEnds && !this.allows(flood.emptyFrames)) return
@@ -148,11 +144,13 @@ export class Http2Input implements FrameSink {
     }
   }
 
-  /** Credit of the connection goes back on receipt: a stream that waits must not keep the others from theirs. */
+  /**
+   * Credit of the connection goes back on receipt: a stream that waits must not keep the others from theirs. So its window
+   * is never used up, and there is nothing to compare with it; the streams' windows bound what is kept.
+   */
   #credit(length: number): void {
     this.#creditDue += length
     if (this.#creditDue < this.#session.options.connectionWindow >> 1) return
-    this.#window += this.#creditDue
     this.#out.windowUpdate(0, this.#creditDue)
     this.#creditDue = 0
   }

@@ -196,7 +196,8 @@ export async function served(
   options: Partial<Http2Options> = {},
   handshake: HandshakeOptions & Partial<RawClientOptions> = {},
 ): Promise<{ readonly peer: RawHttp2; readonly stand: Stand; readonly port: number }> {
-  const { port, stands } = await serving(prepare, options)
+  // Tests ask by PING whether all has been said.
+  const { port, stands } = await serving(prepare, { maxPings: 100_000, ...options })
   const peer = await RawHttp2.connect({ ...handshake, port }, handshake)
   open.push(() => peer.close())
   return { peer, stand: stands[0]!, port }
