@@ -18,7 +18,7 @@ export async function loadSchema(files: readonly string[], includes: readonly st
   const schema = new Schema()
   for (const file of files) if (!existsSync(file)) throw new Error(`${file}: there is no such file.`)
   const sources = files.filter((file) => file.endsWith('.proto'))
-  if (sources.length > 0) await addSources(schema, sources, includes)
+  if (sources.length > 0) addSources(schema, sources, includes)
   for (const file of files) {
     if (file.endsWith('.proto')) continue
     try {
@@ -30,7 +30,7 @@ export async function loadSchema(files: readonly string[], includes: readonly st
   return schema
 }
 
-async function addSources(schema: Schema, sources: readonly string[], includes: readonly string[]): Promise<void> {
+function addSources(schema: Schema, sources: readonly string[], includes: readonly string[]): void {
   const root = new protobufjs.Root()
   const own = annotationFiles.every((file) => !includes.some((include) => existsSync(join(include, file))))
   if (own) root.addJSON(annotations)
@@ -42,7 +42,8 @@ async function addSources(schema: Schema, sources: readonly string[], includes: 
     throw new Error(`${origin}: its import ${target} is neither beside it nor in ${listOf(includes)}`)
   }
   try {
-    await root.load(
+    // Not `load`, which throws what it finds unresolved past its caller, to where it ends the process.
+    root.loadSync(
       sources.map((source) => resolve(source)),
       { keepCase: true },
     )

@@ -56,7 +56,7 @@ export interface ReflectedMethod extends ReflectedObject {
 export interface ReflectedRoot extends ReflectedNamespace {
   readonly files: string[]
   resolvePath: (origin: string, target: string) => string | null
-  load(files: readonly string[], options: { readonly keepCase: boolean }): Promise<ReflectedRoot>
+  loadSync(files: readonly string[], options: { readonly keepCase: boolean }): ReflectedRoot
   addJSON(json: object): ReflectedRoot
   resolveAll(): ReflectedRoot
 }

@@ -131,7 +131,7 @@ export function scalarToJson(kind: ScalarKind, value: Scalar): Json {
 
 /** The shortest decimal that is the same number in 32 bits: 0.1 and not 0.10000000149011612. */
 function shortestFloat(value: number): number {
-  for (let digits = 6; digits < 9; digits++) {
+  for (let digits = 6; digits <= 9; digits++) {
     const shorter = Number(value.toPrecision(digits))
     if (Math.fround(shorter) === value) return shorter
   }
