@@ -126,20 +126,38 @@ export class GrpcExchange extends HttpExchange implements Expirable {
     if (trailers !== null && !(trailers instanceof FieldBlock)) {
       for (const { name, value } of trailers) if (name === 'grpc-status') this.code = parseStatus(value)
     }
-    super.responseTrailers(trailers)
+    if (!this.abandoned) this.endResponse(trailers)
+  }
+
+  /** Gives the client the end of the answer. */
+  protected endResponse(trailers: Trailers | null): void {
+    this.download.bodyEnd(trailers)
+  }
+
+  /** Gives the client a status after a part of the answer. */
+  protected endEarly(fields: Answer['headers']): void {
+    this.client.download.bodyEnd(fields.map(([name, value]) => headerField(name, value, indexing.without)))
   }
 
   protected override refuse(error: ProxyError): void {
-    this.code = codeOf(error)
+    this.code = this.codeOf(error)
     const fields = this.statusFields(error)
     if (this.responseBegun) {
-      this.client.download.bodyEnd(fields.map(([name, value]) => headerField(name, value, indexing.without)))
+      this.endEarly(fields)
       this.client.responseComplete()
       return
     }
     this.statusCode = 200
     this.responseBegun = true
     this.client.sendAnswer(this.trailersOnly(fields))
+  }
+
+  /** The status of a failed call: by gRPC's own maps where the upstream said why, else by the table. */
+  protected codeOf(error: ProxyError): number {
+    const { cause } = error
+    if (cause instanceof HttpAnswer) return statusOfHttp(cause.status)
+    if (error.code === 'upstreamReset' && isReset(cause) && cause.by === 'peer') return statusOfReset(cause.code)
+    return error.answer.grpc
   }
 
   /** An answer that is a status and nothing else (PROTOCOL-HTTP2.md, "Trailers-Only"). */
@@ -176,14 +194,6 @@ class HttpAnswer {
   constructor(status: number) {
     this.status = status
   }
-}
-
-/** The status of a failed call: by gRPC's own maps where the upstream said why, else by the table. */
-function codeOf(error: ProxyError): number {
-  const { cause } = error
-  if (cause instanceof HttpAnswer) return statusOfHttp(cause.status)
-  if (error.code === 'upstreamReset' && isReset(cause) && cause.by === 'peer') return statusOfReset(cause.code)
-  return error.answer.grpc
 }
 
 function isReset(cause: unknown): cause is StreamReset {

@@ -28,6 +28,7 @@ export {
 export { grpcProbe } from './probe.ts'
 export { GrpcExchange } from './exchange.ts'
 export { grpcCalls } from './handler.ts'
+export { type GrpcExtras, grpcHandlers } from './handlers.ts'
 export type { Binding } from './transcode/binding.ts'
 export { TranscodeError } from './transcode/transcode-error.ts'
 export { Transcoder, type TranscoderOptions } from './transcode/transcoder.ts'

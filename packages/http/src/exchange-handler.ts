@@ -15,7 +15,8 @@ export interface ExchangeHandler {
 /** The exchanges of one client: made when one of their kind is asked for first, and used again. */
 export class Exchanges {
   readonly #client: Client
-  readonly #made: Array<{ readonly handler: ExchangeHandler; readonly exchange: HttpExchange }> = []
+  #handlers: readonly ExchangeHandler[] = []
+  #made: Array<HttpExchange | undefined> = []
   #own: HttpExchange | undefined
 
   constructor(client: Client) {
@@ -27,15 +28,18 @@ export class Exchanges {
     return (this.#own ??= new HttpExchange(this.#client))
   }
 
+  /** For a request, by whoever takes it. */
   pick(handlers: readonly ExchangeHandler[], request: IncomingRequest): HttpExchange {
-    for (const handler of handlers) if (handler.when(request)) return this.#of(handler)
+    for (let i = 0; i < handlers.length; i++) if (handlers[i]!.when(request)) return this.#of(handlers, i)
     return this.own
   }
 
-  #of(handler: ExchangeHandler): HttpExchange {
-    for (const made of this.#made) if (made.handler === handler) return made.exchange
-    const exchange = handler.start(this.#client)
-    this.#made.push({ handler, exchange })
-    return exchange
+  #of(handlers: readonly ExchangeHandler[], i: number): HttpExchange {
+    if (handlers !== this.#handlers) {
+      // Those of an older configuration are not asked for any more.
+      this.#handlers = handlers
+      this.#made = []
+    }
+    return (this.#made[i] ??= handlers[i]!.start(this.#client))
   }
 }

@@ -60,9 +60,10 @@ export class HttpExchange extends Exchange implements Head {
   responseBegun = false
   /** When the response's head came, in the clock's milliseconds; 0 before. */
   firstByteAt = 0
-  /** For the access log, when there is one. */
-  method = ''
-  target = ''
+  /** For the access log, when there is one: in words that outlive the head. */
+  loggedMethod = ''
+  loggedTarget = ''
+  loggedClient = ''
   #path: string | undefined
   #sentPath: string | undefined
   #retained = false
@@ -121,10 +122,19 @@ export class HttpExchange extends Exchange implements Head {
     return !this.upload.streamed && (this.#bytes !== undefined || this.#fields !== undefined || this.#retained)
   }
 
+  /** Where the client's bytes of the body go: `upload`, unless they have to be read differently first. */
+  get intake(): BodyReceiver {
+    return this.upload
+  }
+
   // Head: what routes are matched on. Strings are made only when a route asks.
 
   get host(): string {
     return this.head.host
+  }
+
+  get method(): string {
+    return this.head.method
   }
 
   get path(): string {
@@ -146,9 +156,6 @@ export class HttpExchange extends Exchange implements Head {
     return this.head.header(name)
   }
 
-  /** The address of the client for the log, in words that outlive the head. */
-  loggedClient = ''
-
   /** What came is no request that could be served; nothing of it is routed. */
   reject(error: ProxyError): void {
     this.open()
@@ -159,8 +166,8 @@ export class HttpExchange extends Exchange implements Head {
   #begin(): void {
     this.route = this.client.settings.unrouted
     this.methodId = methodId.other
-    this.method = ''
-    this.target = ''
+    this.loggedMethod = ''
+    this.loggedTarget = ''
     this.loggedClient = this.client.peer
     this.statusCode = 0
     this.requestDone = true
@@ -190,8 +197,8 @@ export class HttpExchange extends Exchange implements Head {
     this.requestDone = kind === framingKind.none || (kind === framingKind.length && contentLength === 0)
     this.upload.kind = kind
     if (this.client.settings.options.logged) {
-      this.method = head.method
-      this.target = head.target
+      this.loggedMethod = head.method
+      this.loggedTarget = head.target
       this.loggedClient = this.clientAddress
     }
     const route = this.check(head)
@@ -226,10 +233,11 @@ export class HttpExchange extends Exchange implements Head {
     if ((head.seen & (1 << fieldId.via)) !== 0 && head.header('via')?.includes(options.pseudonym) === true) {
       return new ProxyError('loop', 'the request has passed through here before')
     }
-    return this.#findRoute(head)
+    return this.findRoute(head)
   }
 
-  #findRoute(head: IncomingRequest): HttpRoute | ProxyError {
+  /** The most specific route, once the path is known to be one that all read alike. */
+  protected findRoute(head: IncomingRequest): HttpRoute | ProxyError {
     const { options, router } = this.client.settings
     if (!head.plainPath) {
       const normal = normalizePath(head.path, options.config.pathMode)
@@ -372,6 +380,11 @@ export class HttpExchange extends Exchange implements Head {
     this.#forgetHead()
     this.upload.forget()
     this.endpoint!.health.answered(head.status)
+    this.respond(head, kind, available)
+  }
+
+  /** Gives the client the head of the response. */
+  protected respond(head: IncomingResponse, kind: FramingKind, available: number): void {
     this.client.respond(head, kind, available)
   }
 
@@ -392,7 +405,12 @@ export class HttpExchange extends Exchange implements Head {
     const { abandoned } = this
     this.#parted(dropper)
     this.upstreamEnded(reusable)
-    if (!abandoned) this.client.responseComplete()
+    if (!abandoned) this.completeResponse()
+  }
+
+  /** Nothing more of the response will come. */
+  protected completeResponse(): void {
+    this.client.responseComplete()
   }
 
   /** The upstream half is over; what still comes of the request's body goes elsewhere. */

@@ -1,4 +1,4 @@
-import { type ListenerConfig, type Route, Router, type Runtime, type TimerWheel, TrustedProxies } from '@sluice/core'
+import { type ListenerConfig, Router, type Runtime, type TimerWheel, TrustedProxies } from '@sluice/core'
 import { type HeadLimits, RequestHead } from '@sluice/wire'
 import type { HttpListenerOptions, HttpRoute } from './options.ts'
 
@@ -12,8 +12,8 @@ export class HttpSettings {
   readonly wheel: TimerWheel
   /** One head for all sessions: a request's head is read and passed on, or composed anew, in one call. */
   readonly head: RequestHead
-  /** Where requests are counted that never came as far as a route. */
-  readonly unrouted: Route
+  /** Where requests are counted that never came as far as a route, or need none. */
+  readonly unrouted: HttpRoute
 
   constructor(runtime: Runtime, options: HttpListenerOptions) {
     const { config } = options
@@ -25,6 +25,15 @@ export class HttpSettings {
     this.limits = config.limits
     this.wheel = runtime.wheelFor(Math.min(headMs, bodyMs, sendMs, keepAliveMs))
     this.head = new RequestHead(config.limits.maxFields)
-    this.unrouted = { id: '-', listener: config.name, listenerGate: undefined, gate: undefined, upstream: undefined }
+    this.unrouted = {
+      id: '-',
+      listener: config.name,
+      match: {},
+      listenerGate: undefined,
+      gate: undefined,
+      upstream: undefined,
+      stripPrefix: undefined,
+      answer: undefined,
+    }
   }
 }

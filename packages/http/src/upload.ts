@@ -37,6 +37,19 @@ export class Upload implements BodyReceiver {
     return this.#stored.length + (this.#sent?.length ?? 0)
   }
 
+  /** What is stored, for whoever answers the request itself. */
+  take(): Buffer {
+    return this.#stored.take()
+  }
+
+  /** The body is another one, and complete. */
+  replace(bytes: Buffer): void {
+    this.kind = framingKind.length
+    this.#stored.clear()
+    this.#stored.write(bytes, 0, bytes.length)
+    this.#trailers = null
+  }
+
   /** What is stored is passed on, and what comes from now on. */
   connect(to: BodyReceiver): void {
     this.#to = to

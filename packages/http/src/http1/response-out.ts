@@ -35,6 +35,9 @@ export function composeResponse(head: IncomingResponse, framing: ResponseFraming
   if (status < 200 || status === 204 || framing.kind === framingKind.chunked) drop |= contentLengthBit
   if (framing.upgrade) drop &= ~(1 << fieldId.upgrade)
   let at = head instanceof ResponseHead ? writeHttp1(out, head, drop) : writeHttp2(out, head, drop)
+  if (framing.kind === framingKind.length && (head.seen & contentLengthBit) === 0) {
+    at = writeLatin1(out, at, `Content-Length: ${head.contentLength}\r\n`)
+  }
   // RFC 9110 §6.6.1: whoever forwards a response without Date adds one.
   if (status >= 200 && (head.seen & (1 << fieldId.date)) === 0) at = writeLatin1(out, at, `Date: ${httpDate()}\r\n`)
   if (framing.kind === framingKind.chunked) at = writeLatin1(out, at, 'Transfer-Encoding: chunked\r\n')

@@ -270,7 +270,7 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient, Client
       this.#watchUpload()
     }
     this.#timer.arm(this.settings.timeouts.bodyMs)
-    const at = this.#reader.read(bytes, start, end, dropping ? dropper : exchange.upload)
+    const at = this.#reader.read(bytes, start, end, dropping ? dropper : exchange.intake)
     if (at < 0) {
       this.#out.last = true
       if (dropping) this.#endSession()

@@ -111,19 +111,19 @@ export class ClientStream extends Http2Stream implements Client, BodyReceiver, E
     const exchange = this.#exchange
     if (end > start) {
       this.#credit.received(end - start)
-      exchange.upload.body(bytes, start, end, end - start, true)
+      exchange.intake.body(bytes, start, end, end - start, true)
       if (!ended) exchange.requestProgress()
       this.#giveCredit()
     }
     if (ended) {
-      exchange.upload.bodyEnd(null)
+      exchange.intake.bodyEnd(null)
       this.#requestEnd()
     } else this.#awaitBody()
   }
 
   protected onTrailers(trailers: Http2Head): void {
     const allowed = trailers.fields.filter(({ id, name }) => isTrailerNameAllowed(id, name))
-    this.#exchange.upload.bodyEnd(allowed.length === 0 ? null : allowed)
+    this.#exchange.intake.bodyEnd(allowed.length === 0 ? null : allowed)
     this.#requestEnd()
   }
 

@@ -240,7 +240,10 @@ export class UpstreamStream extends Http2Stream implements Carrier, BodyReceiver
 
 const nothing = Buffer.alloc(0)
 
-function kindOf({ status, contentLength }: Http2Head, ended: boolean, exchange: HttpExchange): FramingKind {
-  if (ended || status === 204 || status === 304 || exchange.methodId === methodId.head) return framingKind.none
-  return contentLength >= 0 ? framingKind.length : framingKind.chunked
+function kindOf(head: Http2Head, ended: boolean, exchange: HttpExchange): FramingKind {
+  const { status } = head
+  if (status === 204 || status === 304 || exchange.methodId === methodId.head) return framingKind.none
+  // Nothing says so in HTTP/1.1 but a length.
+  if (ended) head.contentLength = 0
+  return head.contentLength >= 0 ? framingKind.length : framingKind.chunked
 }

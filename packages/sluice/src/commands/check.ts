@@ -1,14 +1,16 @@
 import { checkCertificates } from '../certificates.ts'
+import { checkTranscoding } from '../engine/handlers.ts'
 import { StartError } from '../start-error.ts'
 import { defaultFile, describeStartError, loadFile } from './load.ts'
 
 /** `sluice check [FILE]`: everything that is wrong with a configuration, or one line that says what is in it. */
-export function check(file = defaultFile): 0 {
+export async function check(file = defaultFile): Promise<0> {
   const loaded = loadFile(file)
   const { listeners, upstreams, gates } = loaded.config
   try {
-    // Nothing is bound; but certificates are read, and must fit their keys.
+    // Nothing is bound; but certificates are read, and must fit their keys, and what JSON is made of is read as well.
     checkCertificates(loaded.config)
+    await checkTranscoding(loaded.config)
   } catch (error) {
     if (!(error instanceof StartError)) throw error
     throw new StartError(describeStartError(error, loaded.placeOf), 2)

@@ -12,7 +12,7 @@ import {
   Runtime,
   type StateStore,
 } from '@sluice/core'
-import { grpcCalls, grpcProbe } from '@sluice/grpc'
+import { grpcProbe } from '@sluice/grpc'
 import { HttpListener, type HttpListenerOptions, httpProbe, httpRoute } from '@sluice/http'
 import { TcpListener, type TcpListenerOptions, tcpProbe } from '@sluice/tcp'
 import { webSocketUpgrade } from '@sluice/websocket'
@@ -23,6 +23,7 @@ import type { Logs } from '../log/logs.ts'
 import { removeStaleSocket } from '../stale-socket.ts'
 import { StartError } from '../start-error.ts'
 import { bindsOf } from './binds.ts'
+import { handlersOf, ordinaryOf } from './handlers.ts'
 import { bindError } from './bind-error.ts'
 import type { DataPlane, NextConfig, PlaneFacts } from './data-plane.ts'
 import { type ExchangeRecord, ExchangeRecorder } from './exchange-record.ts'
@@ -126,7 +127,9 @@ export class Engine implements DataPlane {
       this.#current?.generation,
     )
     try {
-      const listeners = next.config.listeners.map((config) => this.#prepareListener(config, generation))
+      const listeners = await Promise.all(
+        next.config.listeners.map((config) => this.#prepareListener(config, generation)),
+      )
       await generation.ready()
       if (attempt !== this.#attempts || this.#ended) throw noLongerWanted()
       this.#prepared = { next, generation, listeners, acceptors: new Map(), bound: new Map() }
@@ -327,7 +330,7 @@ export class Engine implements DataPlane {
     this.#older = this.#older.filter((older) => older.generation.exchanges > 0 || asked.has(older))
   }
 
-  #prepareListener(config: ListenerConfig, generation: Generation): PreparedListener {
+  async #prepareListener(config: ListenerConfig, generation: Generation): Promise<PreparedListener> {
     const tls = acceptTls(config)
     const ways = config.routes.map((route) => generation.way(config, route))
     if (config.protocol === 'tcp') {
@@ -341,7 +344,7 @@ export class Engine implements DataPlane {
         routes: config.routes.map((route, i) => httpRoute(config.name, route, ways[i]!)),
         tls,
         upgrades: [webSocketUpgrade],
-        handlers: config.protocol === 'websocket' ? [] : [grpcCalls],
+        handlers: await handlersOf(config),
         ordinary: ordinaryOf(config),
         logged: this.#parts.logs?.access !== undefined || this.#parts.onExchange !== undefined,
         pseudonym: this.#parts.pseudonym,
@@ -355,12 +358,6 @@ export class Engine implements DataPlane {
     const parts = { maxAllConnections, clients, held, refused: () => metrics.add(refusedPlace, 1) }
     return tcp === undefined ? new HttpListener(this.runtime, http, parts) : new TcpListener(this.runtime, tcp, parts)
   }
-}
-
-/** What becomes of requests that are neither WebSockets nor calls where these are what is served. */
-function ordinaryOf({ protocol, other }: ListenerConfig): HttpListenerOptions['ordinary'] {
-  if (protocol === 'websocket') return 'upgradeRequired'
-  return protocol === 'grpc' && other === 'refuse' ? 'unsupported' : 'served'
 }
 
 function noLongerWanted(): StartError {

@@ -29,7 +29,15 @@ export class JsonLine implements AccessFormat {
   }
 
   line(exchange: LoggedExchange, id: string, wallOffsetMs: number): string {
-    const { startedAt, status, endpoint, method = '', target = '', loggedClient = '', firstByteAt = 0 } = exchange
+    const {
+      startedAt,
+      status,
+      endpoint,
+      loggedMethod: method = '',
+      loggedTarget: target = '',
+      loggedClient = '',
+      firstByteAt = 0,
+    } = exchange
     const side = sideOf(exchange)
     return (
       `{"time":"${this.#time(startedAt + wallOffsetMs)}","id":"${id}",${this.#route(exchange.route)},"endpoint":` +

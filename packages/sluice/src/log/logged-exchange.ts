@@ -3,8 +3,8 @@ import { answers, type ErrorSource, type Exchange } from '@sluice/core'
 /** What the access log reads of an exchange; which of it there is depends on the protocol. */
 export type LoggedExchange = Exchange & {
   readonly loggedClient?: string
-  readonly method?: string
-  readonly target?: string
+  readonly loggedMethod?: string
+  readonly loggedTarget?: string
   /** In the clock's milliseconds; 0 or absent when no answer came. */
   readonly firstByteAt?: number
 }

@@ -44,7 +44,7 @@ export class PrettyLine implements AccessFormat {
     return this.#paint(reason === 'clientGone' ? 'yellow' : colour, shown)
   }
 
-  #what({ protocol, method = '', target = '', loggedClient = '' }: LoggedExchange): string {
+  #what({ protocol, loggedMethod: method = '', loggedTarget: target = '', loggedClient = '' }: LoggedExchange): string {
     if (method === '') return `${protocol} from ${printable(loggedClient)}`
     const words = `${printable(method)} ${printable(loggedPath(target, this.#query))}`
     return protocol === 'http' ? words : `${words} (${protocol})`

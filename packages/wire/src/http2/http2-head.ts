@@ -1,6 +1,6 @@
 import { fieldId } from '../http1/field-names.ts'
 import { isDigit, TOKEN } from '../http1/octets.ts'
-import type { HeaderField } from './header-field.ts'
+import { type HeaderField, headerField } from './header-field.ts'
 import { pseudoId } from './hpack-codes.ts'
 
 /** What a header section is: each kind has its own pseudo-fields (RFC 9113 §8.3). */
@@ -38,6 +38,15 @@ export class Http2Head {
   contentLength = -1
   /** Bit `1 << fieldId` for every known regular field that is there. */
   seen = 0
+
+  /** The head of a response of our own making: `fields` without `:status`. */
+  static response(status: number, fields: readonly HeaderField[]): Http2Head {
+    const head = new Http2Head()
+    head.status = status
+    head.fields.push(headerField(':status', String(status)), ...fields)
+    for (const { id } of fields) if (id !== fieldId.other) head.seen |= 1 << id
+    return head
+  }
 
   clear(): void {
     this.fields.length = 0

@@ -1,0 +1,139 @@
+import { type ProxyError, Timer } from '@sluice/core'
+import { type Client, type ExchangeHandler, Http2Request, type HttpRoute, type IncomingRequest } from '@sluice/http'
+import { framingKind, headerField, Http2Head, indexing } from '@sluice/wire'
+import { GrpcExchange } from './exchange.ts'
+import {
+  checkPath,
+  decodeHealthRequest,
+  encodeHealthResponse,
+  type ServingStatusName,
+  watchPath,
+} from './health/messages.ts'
+import { frameMessage, MessageReader } from './messages.ts'
+import { statusCode } from './status.ts'
+
+/** The largest question that is read, in bytes. */
+const maxQuestionBytes = 4_096
+
+/** How often a watched service is looked at, in milliseconds. */
+const lookEveryMs = 1_000
+
+/** Answers grpc.health.v1 for the listener itself: the whole of it, or one of the services that its routes lead to. */
+export const ownHealth: ExchangeHandler = {
+  when: (request) => request instanceof Http2Request && (request.path === checkPath || request.path === watchPath),
+  start: (client) => new HealthExchange(client),
+}
+
+class HealthExchange extends GrpcExchange {
+  #service = ''
+  #watching = false
+  #told: ServingStatusName | undefined
+  #look: Timer | undefined
+
+  constructor(client: Client) {
+    super(client)
+  }
+
+  protected override findRoute(head: IncomingRequest): HttpRoute | ProxyError {
+    this.#watching = head.path === watchPath
+    this.#told = undefined
+    return this.client.settings.unrouted
+  }
+
+  /** The question is read first. */
+  protected override readsFirst(): boolean {
+    return true
+  }
+
+  protected override get maxStoredBytes(): number {
+    return maxQuestionBytes
+  }
+
+  protected override answer(): void {
+    const service = questionIn(this.upload.take())
+    if (service === undefined) return this.#end(statusCode.INVALID_ARGUMENT, 'sluice: the question is malformed')
+    this.#service = service
+    if (this.#watching) return this.#watch()
+    const status = this.#status()
+    if (status === 'SERVICE_UNKNOWN') return this.#end(statusCode.NOT_FOUND, 'sluice: no route leads to this service')
+    this.#tell(status)
+    this.#end(statusCode.OK)
+  }
+
+  #watch(): void {
+    this.#look ??= new Timer(this, this.runtime.coarse)
+    const status = this.#status()
+    if (status !== this.#told) this.#tell(status)
+    // Whoever drains has said so, and is about to close.
+    if (this.client.listener.draining) this.#end(statusCode.UNAVAILABLE, 'sluice: draining')
+    else this.#look.arm(lookEveryMs)
+  }
+
+  override expired(timer: Timer): void {
+    if (timer === this.#look) this.#watch()
+    else super.expired(timer)
+  }
+
+  #status(): ServingStatusName {
+    const { listener, settings } = this.client
+    if (listener.draining) return 'NOT_SERVING'
+    if (this.#service === '') return 'SERVING'
+    const route = settings.router.match({
+      protocol: 'grpc',
+      host: this.host,
+      path: `/${this.#service}/`,
+      method: 'POST',
+      header: (name) => this.header(name),
+      clientAddress: this.clientAddress,
+      tlsName: this.tlsName,
+    })
+    if (route?.upstream === undefined) return 'SERVICE_UNKNOWN'
+    return route.upstream.endpoints.some(({ usable }) => usable) ? 'SERVING' : 'NOT_SERVING'
+  }
+
+  #tell(status: ServingStatusName): void {
+    if (this.#told === undefined) this.#begin()
+    this.#told = status
+    const message = frameMessage(encodeHealthResponse(status))
+    this.client.download.body(message, 0, message.length, message.length, true)
+  }
+
+  #begin(): void {
+    this.statusCode = 200
+    this.responseBegun = true
+    this.client.respond(Http2Head.response(200, [contentType]), framingKind.chunked, 0)
+  }
+
+  #end(code: number, message?: string): void {
+    this.code = code
+    const fields: Array<readonly [string, string]> = [['grpc-status', String(code)]]
+    if (message !== undefined) fields.push(['grpc-message', message])
+    if (this.responseBegun) {
+      this.client.download.bodyEnd(fields.map(([name, value]) => headerField(name, value, indexing.without)))
+      this.client.responseComplete()
+    } else {
+      this.statusCode = 200
+      this.responseBegun = true
+      this.client.sendAnswer(this.trailersOnly(fields))
+    }
+  }
+
+  protected override settled(): void {
+    this.#look?.disarm()
+    super.settled()
+  }
+}
+
+const contentType = headerField('content-type', 'application/grpc')
+
+/** The service in the one message of a call; undefined when it is no question. */
+function questionIn(body: Buffer): string | undefined {
+  let service: string | undefined
+  let messages = 0
+  const reader = new MessageReader(maxQuestionBytes, (message) => {
+    messages++
+    service = decodeHealthRequest(message)
+  })
+  const fault = reader.read(body)
+  return fault === undefined && reader.atBoundary && messages === 1 ? service : undefined
+}

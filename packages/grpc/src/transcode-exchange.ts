@@ -1,0 +1,247 @@
+import { ProxyError } from '@sluice/core'
+import {
+  type Answer,
+  type BodyReceiver,
+  type Client,
+  errorAnswer,
+  type ExchangeHandler,
+  type HttpRoute,
+  type IncomingRequest,
+  type IncomingResponse,
+  type Trailers,
+} from '@sluice/http'
+import { FieldBlock, framingKind, type HeaderField, headerField, Http2Head, pseudoId } from '@sluice/wire'
+import { GrpcExchange } from './exchange.ts'
+import { decodeMessage } from './message.ts'
+import { frameMessage, MessageReader } from './messages.ts'
+import { httpOfStatus, statusCode } from './status.ts'
+import type { Binding } from './transcode/binding.ts'
+import { TranscodeError } from './transcode/transcode-error.ts'
+import type { Transcoder } from './transcode/transcoder.ts'
+
+/** The largest message that is turned into JSON or made of it, in bytes: gRPC's own default. */
+const maxMessageBytes = 4 * 1024 ** 2
+
+/** Fields of a request that say what its JSON is. */
+const ofJson = new Set(['content-length', 'content-type', 'accept', 'te', 'accept-encoding', 'content-encoding'])
+
+/** Fields of an answer that say what the messages are. */
+const ofMessages = new Set([
+  'date',
+  'content-type',
+  'content-length',
+  'grpc-encoding',
+  'grpc-accept-encoding',
+  'grpc-status',
+  'grpc-message',
+  'grpc-status-details-bin',
+  'trailer',
+])
+
+/** Takes requests of HTTP that a `google.api.http` annotation binds to a method of gRPC. */
+export function transcodedCalls(transcoder: Transcoder): ExchangeHandler {
+  return {
+    when: (request) => transcoder.match(request.method, request.path) !== undefined,
+    start: (client) => new TranscodeExchange(client, transcoder),
+  }
+}
+
+/** One request of HTTP with JSON: a call of gRPC for its upstream. */
+class TranscodeExchange extends GrpcExchange {
+  readonly #transcoder: Transcoder
+  #binding!: Binding
+  #target = ''
+  #contentType: string | undefined
+  #reader!: MessageReader
+  /** The one answer of a method that does not stream. */
+  #json: Buffer | undefined
+  #message = ''
+  #details: string | undefined
+  /** What of the head of the answer is for the client. */
+  #fields: Fields = []
+  readonly #messages: BodyReceiver = {
+    takesChunks: false,
+    body: (buf, start, end) => this.#read(buf, start, end),
+    chunks: () => {},
+    bodyEnd: () => {},
+  }
+
+  constructor(client: Client, transcoder: Transcoder) {
+    super(client)
+    this.#transcoder = transcoder
+  }
+
+  override get protocol(): string {
+    return 'grpc-json'
+  }
+
+  override get status(): string {
+    return this.reason === 'clientGone' ? '499' : String(this.statusCode)
+  }
+
+  /** Routes are matched on the method of gRPC. */
+  override get path(): string {
+    return this.#binding.grpcPath
+  }
+
+  override get method(): string {
+    return 'POST'
+  }
+
+  protected override findRoute(head: IncomingRequest): HttpRoute | ProxyError {
+    this.#target = head.path + head.query
+    this.#binding = this.#transcoder.match(head.method, head.path)!
+    this.#contentType = head.header('content-type')
+    this.#json = undefined
+    this.#message = ''
+    this.#details = undefined
+    this.#fields = []
+    this.#reader = new MessageReader(maxMessageBytes, (message) => this.#take(message))
+    return this.client.settings.router.match(this) ?? new ProxyError('noRoute', 'no route matches')
+  }
+
+  /** The whole of it becomes one message. */
+  protected override readsFirst(): boolean {
+    return !this.head.expectContinue
+  }
+
+  protected override get maxStoredBytes(): number {
+    return maxMessageBytes
+  }
+
+  protected override begin(route: HttpRoute, now?: number): void {
+    const { upload } = this
+    if (!this.requestDone) {
+      this.matched(route)
+      this.fail(new ProxyError('bodyTooLarge', `the body is larger than ${maxMessageBytes} bytes`))
+      return
+    }
+    const message = this.#binding.request(this.#target, upload.take(), this.#contentType)
+    if (message instanceof TranscodeError) {
+      this.matched(route)
+      this.fail(new ProxyError('badRequest', message.message, { cause: message }))
+      return
+    }
+    upload.replace(frameMessage(message))
+    super.begin(route, now)
+  }
+
+  override http2Request(scheme: 'http' | 'https'): readonly HeaderField[] {
+    const fields = super.http2Request(scheme).filter(({ name }) => !ofJson.has(name))
+    const path = headerField(':path', this.#binding.grpcPath)
+    return [
+      ...fields.map((field) => {
+        return field.pseudo === pseudoId.method ? post : field.pseudo === pseudoId.path ? path : field
+      }),
+      contentType,
+      teTrailers,
+    ]
+  }
+
+  // The answer.
+
+  override get download(): BodyReceiver {
+    return this.abandoned ? super.download : this.#messages
+  }
+
+  protected override respond(head: IncomingResponse): void {
+    // The client hears nothing before it is known how to say it.
+    this.responseBegun = false
+    const fields = (head as Http2Head).fields.filter(({ pseudo, name }) => {
+      return pseudo === pseudoId.none && !ofMessages.has(name)
+    })
+    this.#fields = fields.map(({ name, value }) => [name, value])
+    this.#note((head as Http2Head).fields)
+  }
+
+  #note(fields: readonly HeaderField[]): void {
+    for (const { name, value } of fields) {
+      if (name === 'grpc-message') this.#message = decodeMessage(value)
+      else if (name === 'grpc-status-details-bin') this.#details = value
+    }
+  }
+
+  #read(buf: Buffer, start: number, end: number): void {
+    const fault = this.#reader.read(buf, start, end)
+    if (fault !== undefined) this.#failed(new TranscodeError(fault.code, fault.message))
+  }
+
+  #take(message: Buffer): void {
+    const json = this.#binding.response(message)
+    if (json instanceof TranscodeError) this.#failed(json)
+    else if (this.#binding.serverStreaming) this.#stream(json)
+    else this.#json = json
+  }
+
+  #failed(error: TranscodeError): void {
+    this.fail(new ProxyError('upstreamInvalid', error.message, { progress: 'responseBegun', cause: error }))
+  }
+
+  #stream(json: Buffer): void {
+    if (!this.responseBegun) {
+      this.responseBegun = true
+      const fields: Fields = [['content-type', 'application/x-ndjson'], ...this.#fields]
+      const head = Http2Head.response(
+        200,
+        fields.map(([name, value]) => headerField(name, value)),
+      )
+      this.client.respond(head, framingKind.chunked, 0)
+    }
+    this.client.download.body(json, 0, json.length, json.length, true)
+  }
+
+  protected override endResponse(trailers: Trailers | null): void {
+    if (trailers !== null && !(trailers instanceof FieldBlock)) this.#note(trailers)
+  }
+
+  protected override completeResponse(): void {
+    const code = this.code < 0 ? statusCode.UNKNOWN : this.code
+    const failed = code !== statusCode.OK || (this.#json === undefined && !this.#binding.serverStreaming)
+    if (this.responseBegun) this.#endStream(failed ? this.#errorBody(code) : undefined)
+    else if (failed) this.#answer(httpOfStatus(code), this.#errorBody(code))
+    else if (this.#binding.serverStreaming) {
+      this.#stream(nothing)
+      this.#endStream(undefined)
+    } else this.#answer(200, this.#json!)
+  }
+
+  #errorBody(code: number): Buffer {
+    const failure = code === statusCode.OK ? statusCode.INTERNAL : code
+    const message = code === statusCode.OK ? 'the upstream answered without a message' : this.#message
+    return this.#transcoder.errorBody(failure, message, this.#details)
+  }
+
+  /** Whoever reads a stream line by line hears of its failure in the last one. */
+  #endStream(error: Buffer | undefined): void {
+    if (error !== undefined) this.#stream(Buffer.concat([Buffer.from('{"error":'), error, Buffer.from('}\n')]))
+    this.client.download.bodyEnd(null)
+    this.client.responseComplete()
+  }
+
+  #answer(status: number, body: Buffer): void {
+    this.statusCode = status
+    this.responseBegun = true
+    this.client.sendAnswer({ status, headers: [['Content-Type', 'application/json'], ...this.#fields], body })
+  }
+
+  protected override refuse(error: ProxyError): void {
+    const own = error.cause instanceof TranscodeError ? error.cause : undefined
+    this.code = own?.code ?? this.codeOf(error)
+    const body = this.#transcoder.errorBody(this.code, own?.message ?? `sluice: ${error.code}`)
+    if (this.responseBegun) return this.#endStream(body)
+    const { reasonHeader } = this.client.settings.options.config
+    const plain = errorAnswer(error, { reasonHeader, retryAfterMs: this.retryAfterMs })
+    const headers = plain.headers.filter(([name]) => name.toLowerCase() !== 'content-type')
+    const status = own === undefined ? plain.status : httpOfStatus(own.code)
+    this.statusCode = status
+    this.responseBegun = true
+    this.client.sendAnswer({ status, headers: [['Content-Type', 'application/json'], ...headers], body })
+  }
+}
+
+type Fields = Answer['headers']
+
+const nothing = Buffer.alloc(0)
+const post = headerField(':method', 'POST')
+const contentType = headerField('content-type', 'application/grpc')
+const teTrailers = headerField('te', 'trailers')
