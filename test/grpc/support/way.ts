@@ -28,7 +28,7 @@ export interface Way {
   readonly name: string
   /** The listener's protocol; `undefined`: there is none in between. */
   readonly protocol: 'grpc' | 'http' | undefined
-  to(backends: readonly Backend[], passenger?: Passenger): Promise<Passage>
+  to(backends: readonly Pick<Backend, 'address'>[], passenger?: Passenger): Promise<Passage>
 }
 
 const direct: Way = {
