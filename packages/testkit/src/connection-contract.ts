@@ -1,7 +1,7 @@
 import type { Connector } from '@sluice/core'
 import { expect } from 'chai'
 import { ConnectionScene } from './connection-scene.ts'
-import { describeMultiplexed, type MultiplexedPeer } from './multiplexed-contract.ts'
+import { describeMultiplexed, greeting, type MultiplexedPeer } from './multiplexed-contract.ts'
 import { eventually } from './raw/eventually.ts'
 import { RawServer } from './raw/raw-server.ts'
 
@@ -21,7 +21,7 @@ export function describeConnection(name: string, connector: Connector, peer?: Mu
     let scene: ConnectionScene
 
     beforeEach(async () => {
-      scene = await ConnectionScene.start(connector, (connection) => peer?.greet(connection, 1))
+      scene = await ConnectionScene.start(connector, peer === undefined ? undefined : greeting(peer, 1))
     })
 
     afterEach(() => scene.end())

@@ -3,6 +3,7 @@ import { expect } from 'chai'
 import { ConnectionScene } from './connection-scene.ts'
 import { eventually } from './raw/eventually.ts'
 import type { RawConnection } from './raw/raw-connection.ts'
+import type { RawScript } from './raw/raw-server.ts'
 
 /** What the peer of a connection that carries many exchanges says, in the words of its protocol. */
 export interface MultiplexedPeer {
@@ -17,13 +18,22 @@ export interface MultiplexedPeer {
 /** How many exchanges the peer takes at first. */
 const most = 3
 
+/** The script of a peer that takes so many exchanges at first, and closes when it is told that no more will come. */
+export function greeting(peer: MultiplexedPeer, exchanges: number): RawScript {
+  return async (connection) => {
+    peer.greet(connection, exchanges)
+    await connection.ended
+    await connection.fin()
+  }
+}
+
 /** Registers the part of the contract that concerns connections which carry many exchanges at once. */
 export function describeMultiplexed(name: string, connector: Connector, peer: MultiplexedPeer): void {
   describe(`${name} keeps the contract of a connection that carries many exchanges`, () => {
     let scene: ConnectionScene
 
     beforeEach(async () => {
-      scene = await ConnectionScene.start(connector, (connection) => peer.greet(connection, most))
+      scene = await ConnectionScene.start(connector, greeting(peer, most))
     })
 
     afterEach(() => scene.end())
