@@ -2,6 +2,7 @@ import { type FramingKind, framingKind, type Link } from '@sluice/wire'
 import { type Answer, composeAnswer } from '../answer.ts'
 import type { IncomingResponse } from '../half.ts'
 import { BodyWriter } from './body-writer.ts'
+import { HTTP2_REFUSAL } from './preface.ts'
 import { composeResponse } from './response-out.ts'
 
 /** Room that chunk framing may need beside a body that came in one piece. */
@@ -14,6 +15,8 @@ export class ResponseWriter {
   minorVersion = 1
   /** The connection ends after the response. */
   last = false
+  /** The client speaks HTTP/2, not HTTP/1: it is refused in words of HTTP/2. */
+  foreign = false
   readonly #link: Link
 
   constructor(link: Link) {
@@ -56,7 +59,8 @@ export class ResponseWriter {
   /** Sends an answer of ours, complete. */
   answer(answer: Answer, headOnly: boolean): void {
     this.body.kind = framingKind.length
-    this.#link.send(composeAnswer(answer, this.#connectionOption, headOnly))
+    if (this.foreign) this.#link.write(HTTP2_REFUSAL, 0, HTTP2_REFUSAL.length)
+    else this.#link.send(composeAnswer(answer, this.#connectionOption, headOnly))
   }
 
   get #connectionOption(): 'close' | 'keep-alive' | undefined {

@@ -23,7 +23,7 @@ import { Origin } from '../origin.ts'
 import type { HttpSettings } from '../settings.ts'
 import { BodyReader } from './body-reader.ts'
 import type { BodyWriter } from './body-writer.ts'
-import { beginsHttp2 } from './preface.ts'
+import { beginsHttp2, claimsNoVersion } from './preface.ts'
 import { ResponseWriter } from './response-writer.ts'
 
 /** Where a session stands between its requests. */
@@ -233,6 +233,7 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient, Client
     this.#bytesOutBefore = this.link.bytesOut
     if (consumed < 0) {
       this.#out.last = true
+      this.#out.foreign = this.link.bytesOut === 0 && claimsNoVersion(bytes, start, end)
       this.#state = 'response'
       this.#exchange.reject(requestError(consumed))
       return end
