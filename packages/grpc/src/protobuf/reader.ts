@@ -14,6 +14,9 @@ export class ProtobufReader {
   readonly #buf: Buffer
   readonly #end: number
   #at: number
+  /** The halves of the varint read last: a bigint for each tag would cost more than all the rest. */
+  #low = 0
+  #high = 0
 
   constructor(buf: Buffer, start = 0, end: number = buf.length) {
     this.#buf = buf
@@ -27,19 +30,21 @@ export class ProtobufReader {
 
   /** The next tag: field number times 8 plus wire type. */
   tag(): number {
-    const tag = this.#varint()
-    if (tag > 0xffffffffn || tag < 8n) throw new MalformedMessage('a field has an impossible number')
-    return Number(tag)
+    this.#varint()
+    if (this.#high !== 0 || this.#low < 8) throw new MalformedMessage('a field has an impossible number')
+    return this.#low
   }
 
   /** A varint as an unsigned number of 64 bits. */
   uint64(): bigint {
-    return BigInt.asUintN(64, this.#varint())
+    this.#varint()
+    return this.#high === 0 ? BigInt(this.#low) : (BigInt(this.#high) << 32n) | BigInt(this.#low)
   }
 
   /** A varint's lower 32 bits, unsigned. */
   uint32(): number {
-    return Number(this.#varint() & 0xffffffffn)
+    this.#varint()
+    return this.#low
   }
 
   fixed32(): number {
@@ -60,9 +65,10 @@ export class ProtobufReader {
 
   /** Length and octets; the buffer is a view, lent like the one that is read. */
   bytes(): Buffer {
-    const length = this.#varint()
-    if (length > BigInt(this.#end - this.#at)) throw new MalformedMessage('a field is longer than its message')
-    const start = this.#skip(Number(length))
+    this.#varint()
+    const tooLong = this.#high !== 0 || this.#low > this.#end - this.#at
+    if (tooLong) throw new MalformedMessage('a field is longer than its message')
+    const start = this.#skip(this.#low)
     return this.#buf.subarray(start, this.#at)
   }
 
@@ -116,18 +122,23 @@ export class ProtobufReader {
     return start
   }
 
-  #varint(): bigint {
+  #varint(): void {
     let low = 0
-    for (let shift = 0; shift < 28; shift += 7) {
+    let high = 0
+    for (let shift = 0; shift < 70; shift += 7) {
       const octet = this.#buf[this.#skip(1)]!
-      low |= (octet & 0x7f) << shift
-      if (octet < 0x80) return BigInt(low)
-    }
-    let value = BigInt(low)
-    for (let shift = 28n; shift < 70n; shift += 7n) {
-      const octet = this.#buf[this.#skip(1)]!
-      value |= BigInt(octet & 0x7f) << shift
-      if (octet < 0x80) return value
+      const bits = octet & 0x7f
+      if (shift < 28) low |= bits << shift
+      else if (shift > 28) high |= bits << (shift - 32)
+      else {
+        low |= bits << 28
+        high = bits >>> 4
+      }
+      if (octet < 0x80) {
+        this.#low = low >>> 0
+        this.#high = high >>> 0
+        return
+      }
     }
     throw new MalformedMessage('a number has more than ten octets')
   }

@@ -75,10 +75,13 @@ export function writeScalar(writer: ProtobufWriter, kind: ScalarKind, value: Sca
     case 'float':
       writer.float(value as number)
       return
+    case 'uint32':
+      writer.uint32(value as number)
+      return
     case 'int32':
     case 'int64':
-    case 'uint32':
     case 'uint64':
+      // A negative int32 takes ten octets too.
       writer.uint64(BigInt(value as number | bigint))
       return
     case 'sint32':

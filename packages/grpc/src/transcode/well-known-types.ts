@@ -41,7 +41,7 @@ const empty: WellKnown = {
 }
 
 /** google.protobuf.Any: the message's own JSON with `@type`, or in `value` when that JSON is of its own making. */
-const any: WellKnown = {
+const anyMessage: WellKnown = {
   toJson(message, codec, depth): Json {
     let url = ''
     let held: Buffer = Buffer.alloc(0)
@@ -115,7 +115,7 @@ const wrappers: Readonly<Record<string, ScalarKind>> = {
 }
 
 const names: readonly (readonly [string, WellKnown])[] = [
-  ['Any', any],
+  ['Any', anyMessage],
   ['Duration', duration],
   ['Empty', empty],
   ['FieldMask', fieldMask],
