@@ -97,4 +97,7 @@ async function perform(call: Call, res: Http2ServerResponse, answer: Answer): Pr
     else if (error instanceof BadCall) call.line(error.message, 400)
     else call.line(String(error), 500)
   }
+  // Node resets a stream whose request nobody has read when its response is written, even while the client's window
+  // still holds the end of that response back.
+  call.req.resume()
 }

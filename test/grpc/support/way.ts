@@ -14,7 +14,7 @@ export interface Passage {
 /** What a suite wants of a way. */
 export interface Passenger {
   /** What the servers speak. Default: `grpc`. */
-  readonly speaks?: 'grpc' | 'h2c' | 'https'
+  readonly speaks?: 'grpc' | 'h2c' | 'http'
   /** The listener has TLS with it. Default: none. */
   readonly tls?: Certificate
   /** More of the listener's configuration, such as `web`. */
