@@ -16,9 +16,10 @@ export const floodBounds = [
   'maxWindowUpdates',
 ] as const satisfies readonly (keyof Http2Options)[]
 
-/** What makes more of a kind legitimate: streams that ended well, and frames of data that were sent. */
+/** What makes more of a kind legitimate: streams that ended well, all that have closed, and frames of data that were sent. */
 export interface HonestWork {
   readonly servedStreams: number
+  readonly closedStreams: number
   readonly dataFramesOut: number
 }
 
@@ -57,15 +58,20 @@ export class FloodGuard {
   }
 
   #workDone(kind: Flood): number {
+    const { servedStreams, closedStreams, dataFramesOut } = this.#work
     switch (kind) {
       case flood.resets:
-        return this.#work.servedStreams
-      case flood.pings:
-        return this.#work.dataFramesOut
-      case flood.windowUpdates:
-        return 2 * this.#work.dataFramesOut
-      default:
+        return servedStreams
+      case flood.settings:
         return 0
+      case flood.pings:
+        return dataFramesOut
+      case flood.emptyFrames:
+      case flood.priorities:
+        // What is late for a stream that both sides have left, and what ranks it.
+        return 2 * closedStreams
+      case flood.windowUpdates:
+        return 2 * (dataFramesOut + closedStreams)
     }
   }
 }

@@ -137,7 +137,7 @@ export class Http2Input implements FrameSink {
     this.#dataEnds = (flags & frameFlag.endStream) !== 0
     if (contentBytes === 0 && !this.#dataEnds && !this.allows(flood.emptyFrames)) return
     const stream = session.streams.get(id)
-    if (stream === undefined) this.#afterEnd(id)
+    if (stream === undefined) this.#dataAfterEnd(id, length)
     else if (stream.receiveDataHead(length, contentBytes)) {
       this.#dataStream = stream
       this.#dataId = id
@@ -163,13 +163,16 @@ export class Http2Input implements FrameSink {
   }
 
   /** DATA has come for a stream that is closed (RFC 9113 §5.1). */
-  #afterEnd(id: number): void {
-    switch (this.#session.closedBy(id)) {
+  #dataAfterEnd(id: number, length: number): void {
+    const session = this.#session
+    switch (session.closedBy(id)) {
       case closedBy.us:
-        // On its way when we reset the stream.
+        // On its way when we reset the stream: as much as it was allowed then, in frames of any size.
+        session.lateBytes -= length
+        if (session.lateBytes < 0) session.close(http2Error.flowControlError, 'DATA on streams that were reset')
         return
       case closedBy.ends:
-        return this.#session.close(http2Error.streamClosed, 'DATA on a stream that has ended')
+        return session.close(http2Error.streamClosed, 'DATA on a stream that has ended')
       default:
         if (this.allows(flood.emptyFrames)) this.#out.rstStream(id, http2Error.streamClosed)
     }
@@ -256,7 +259,7 @@ export class Http2Input implements FrameSink {
     if (refusal !== 'none') {
       if (this.#decode(nobodysHead, buf, start, end) === hpackError.compression || refusal === 'silent') return
       this.#out.rstStream(id, http2Error.refusedStream)
-      session.noteClosed(id, closedBy.us)
+      session.noteRefused(id)
       // Before it has our SETTINGS it cannot know better.
       if (session.settingsAcked) session.blame()
       return
@@ -273,7 +276,7 @@ export class Http2Input implements FrameSink {
     const session = this.#session
     switch (session.closedBy(id)) {
       case closedBy.us:
-        this.#decode(nobodysHead, buf, start, end)
+        if (this.allows(flood.emptyFrames)) this.#decode(nobodysHead, buf, start, end)
         return
       case closedBy.peer:
         if (this.#decode(nobodysHead, buf, start, end) === hpackError.compression) return

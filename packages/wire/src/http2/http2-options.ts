@@ -20,7 +20,7 @@ export interface Http2Options {
   readonly enableConnect: boolean
   /**
    * Streams a second that a peer may reset before they had an answer, or have reset by its own faults
-   * (CVE-2023-44487, CVE-2025-8671). Streams that end well give as many more. Default: 200.
+   * (CVE-2023-44487, CVE-2025-8671); each stream that ends well allows one more. Default: 1_000.
    */
   readonly maxResets: number
   /** CONTINUATION frames of one header block (CVE-2024-27316). Default: 32. */
@@ -29,11 +29,20 @@ export interface Http2Options {
   readonly maxSettings: number
   /** PING frames a second (CVE-2019-9512); each frame of data that is sent allows one more. Default: 100. */
   readonly maxPings: number
-  /** Frames a second that carry nothing: empty, of unknown types, on streams that are gone (CVE-2019-9518). Default: 200. */
+  /**
+   * Frames a second that carry nothing: empty ones, and those on streams that are gone (CVE-2019-9518); each stream that
+   * closes allows two more. Default: 200.
+   */
   readonly maxEmptyFrames: number
-  /** PRIORITY frames a second (CVE-2019-9513). Default: 500. */
+  /**
+   * PRIORITY frames a second, and frames of unknown types (CVE-2019-9513); each stream that closes allows two more.
+   * Default: 500.
+   */
   readonly maxPriorities: number
-  /** WINDOW_UPDATE frames a second (CVE-2019-9511); each frame of data that is sent allows two more. Default: 1_000. */
+  /**
+   * WINDOW_UPDATE frames a second (CVE-2019-9511); each frame of data that is sent allows two more, and each stream that
+   * closes. Default: 1_000.
+   */
   readonly maxWindowUpdates: number
   /** Octets other than data that a peer may leave unread (CVE-2019-9517). Default: 524_288. */
   readonly maxUnsentControlBytes: number
@@ -49,7 +58,7 @@ const defaults: Http2Options = {
   maxHeadBytes: 16_384,
   maxFields: 100,
   enableConnect: false,
-  maxResets: 200,
+  maxResets: 1_000,
   maxContinuations: 32,
   maxSettings: 50,
   maxPings: 100,

@@ -53,12 +53,15 @@ export class Http2Session implements ConnectingHandler {
   readonly streams = new StreamTable()
   /** The peer has acknowledged our SETTINGS. */
   settingsAcked = false
-  /** Streams that ended well. */
+  /** Streams that ended well, and all that have closed. */
   servedStreams = 0
+  closedStreams = 0
+  /** Octets that may still come for streams that we have reset: what their windows left. */
+  lateBytes = 0
   readonly #out: Http2Output
   readonly #input: Http2Input
   readonly #peer = new PeerSettings()
-  readonly #closedStreams = new ClosedStreams()
+  readonly #memory = new ClosedStreams()
   #state: SessionState
   #settled = false
   /** The highest stream that the peer has opened, and the next one of ours. */
@@ -296,18 +299,20 @@ export class Http2Session implements ConnectingHandler {
 
   /** How a stream has closed: one of `closedBy`. */
   closedBy(id: number): number {
-    return this.#closedStreams.by(id)
+    return this.#memory.by(id)
   }
 
-  noteClosed(id: number, by: number): void {
-    this.#closedStreams.note(id, by)
+  /** A stream was refused before it was one. */
+  noteRefused(id: number): void {
+    this.#memory.note(id, closedBy.us)
+    this.lateBytes += Math.max(DEFAULT_WINDOW, this.options.window)
   }
 
   /** The peer opens a stream: whether it is refused, and if so, whether it is worth a word. */
   newPeerStream(id: number): 'none' | 'refused' | 'silent' {
     this.#lastPeerId = id
     if (id > this.#finalPeerId) {
-      this.noteClosed(id, closedBy.us)
+      this.noteRefused(id)
       return 'silent'
     }
     return this.openStreams >= this.options.maxStreams ? 'refused' : 'none'
@@ -325,8 +330,10 @@ export class Http2Session implements ConnectingHandler {
   /** A stream has closed. */
   forget(stream: Http2Stream, by: 'ends' | 'peer' | 'us'): void {
     this.streams.delete(stream)
-    this.noteClosed(stream.id, closedBy[by])
+    this.#memory.note(stream.id, closedBy[by])
+    this.closedStreams++
     if (by === 'ends') this.servedStreams++
+    else if (by === 'us' && !stream.remoteEnded) this.lateBytes += stream.receiveWindow
   }
 
   /** The object of a closed stream was given back. */

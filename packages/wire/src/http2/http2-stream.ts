@@ -187,6 +187,11 @@ export abstract class Http2Stream {
     return this.#closed
   }
 
+  /** What the peer may still send on it, in octets of content. */
+  get receiveWindow(): number {
+    return this.#receiveWindow
+  }
+
   /** Whether a head was sent. */
   get headSent(): boolean {
     return this.#headSent

@@ -101,6 +101,15 @@ const floods: readonly Flood[] = [
     flood: (count) => times(count, dataFrame(1, 'x')),
   },
   {
+    what: 'HEADERS on a stream that we have reset',
+    bound: 'maxEmptyFrames',
+    prepare: (stand) => {
+      stand.onHeadDo = (stream) => stream.reset(http2Error.cancel)
+    },
+    before: [post(1)],
+    flood: (count) => times(count, post(1)),
+  },
+  {
     what: 'PRIORITY (CVE-2019-9513)',
     bound: 'maxPriorities',
     flood: (count) => times(count, frame(h2.priority, { id: 1, payload: [0, 0, 0, 0, 1] })),
@@ -183,6 +192,16 @@ describe('Http2Session bounds floods', () => {
     await eventually(() => stands[0]?.closed, { timeoutMs: 20_000 })
     await flooding
     await client.close()
+  })
+
+  it('what comes late for streams that were reset, by the windows that they had', async () => {
+    const { peer } = await served((stand) => {
+      stand.onHeadDo = (stream) => stream.reset(http2Error.cancel)
+    })
+    await peer.send(post(1), post(3), ...times(8, dataFrame(1, Buffer.alloc(16_000))), pingFrame())
+    await peer.next({ type: h2.ping })
+    await peer.send(dataFrame(3, Buffer.alloc(16_000)))
+    expect((await peer.ending()).code).to.equal(http2Error.flowControlError)
   })
 
   it('tells a server that the head is too large, so that it can answer', async () => {
