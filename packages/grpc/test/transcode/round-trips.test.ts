@@ -155,4 +155,59 @@ describe('transcoding', () => {
       if (typeof json === 'string') expect(json, `seed ${seed}, round ${round}`).to.match(/^13 /)
     }
   })
+
+  it('survives any request', () => {
+    const seed = Math.floor(Math.random() * 2 ** 31)
+    const random = new SeededRandom(seed)
+    const messages = new RandomMessages(seed)
+    const pieces = [
+      '{',
+      '}',
+      '[',
+      ']',
+      ':',
+      ',',
+      '"',
+      '1e999',
+      '-0',
+      'null',
+      '"__proto__":',
+      '\\ud800',
+      '9'.repeat(50),
+      '\0',
+    ]
+    const parts = [
+      '?',
+      '&',
+      '=',
+      '%',
+      '%2F',
+      '%ff',
+      '#',
+      '+',
+      '.',
+      'at',
+      'scalars.aBytes',
+      '__proto__',
+      'nested.deeper',
+    ]
+    for (let round = 0; round < rounds; round++) {
+      let body = JSON.stringify(messages.all())
+      let target = '/kinds?'
+      for (let i = random.below(5); i >= 0; i--) {
+        const at = random.below(body.length + 1)
+        body = body.slice(0, at) + random.pick(pieces) + body.slice(at + random.below(3))
+        target += random.pick(parts)
+      }
+      for (const [to, octets] of [
+        ['/kinds', body],
+        [target, ''],
+      ] as const) {
+        const message = ask(kinds, to, octets)
+        const name = `seed ${seed}, round ${round}: ${to} ${octets}`
+        if (typeof message === 'string') expect(message, name).to.match(/^3 .*\.$/s)
+        else expect(answer(kinds, message), name).to.be.an('object')
+      }
+    }
+  })
 })
