@@ -1,7 +1,7 @@
 import { copyBytes, writeLatin1 } from '../http1/bytes.ts'
 import { type Flushable, flushAfterPoll } from '../link/flush.ts'
 import type { Link } from '../link/index.ts'
-import { type Slab, takeSlab } from '../link/read-buffers.ts'
+import { type Slab, takeSlab, takeSmallSlab } from '../link/read-buffers.ts'
 import { DEFAULT_WINDOW, FRAME_HEAD_BYTES, frameFlag, frameType, writeFrameHead, writeUint32 } from './frame.ts'
 import type { HeaderField } from './header-field.ts'
 import { HpackEncoder } from './hpack-encoder.ts'
@@ -212,13 +212,31 @@ export class Http2Output implements Flushable {
 
   /** Position at which `length` octets may be written. */
   #room(length: number): number {
-    if (this.#slab !== undefined && this.#used + length > this.#slab.bytes.length) this.#handOver()
-    if (this.#slab === undefined) {
-      this.#slab = takeSlab()
-      this.#used = 0
+    const slab = this.#slab
+    if (slab === undefined) this.#take(length)
+    else if (this.#used + length > slab.bytes.length) {
+      if (slab.small) this.#enlarge(slab)
+      else {
+        this.#handOver()
+        this.#take(length)
+      }
     }
     this.touch()
     return this.#used
+  }
+
+  /** A small slab as a rule: a thousand sessions that say a word each are not to take a slab each. */
+  #take(length: number): void {
+    this.#slab = takeSmallSlab()
+    this.#used = 0
+    if (length > this.#slab.bytes.length) this.#enlarge(this.#slab)
+  }
+
+  #enlarge(small: Slab): void {
+    const slab = takeSlab()
+    copyBytes(slab.bytes, 0, small.bytes, 0, this.#used)
+    small.release()
+    this.#slab = slab
   }
 
   #handOver(): void {

@@ -4,19 +4,29 @@ export const readBufferBytes = 65_536
 /** A read at least this long shows a bulk transfer: its link gets a slab of its own, and bytes go out uncopied. */
 export const bulkBytes = 16_384
 
+/** What a session writes to as long as it has little to say. */
+const smallSlabBytes = 2_048
+
 /** Slabs kept for the next bulk transfer, at most. Beyond it they are left to the collector. */
 const maxSpareSlabs = 32
+
+/** Small ones kept for the next turn, in which as many sessions may have something to say: 2 MiB. */
+const maxSpareSmallSlabs = 1_024
 
 /** With `SLUICE_POISON=1` lent bytes are overwritten once the callback has returned, so that a late reader fails. */
 const poison = process.env['SLUICE_POISON'] === '1'
 
 /** Memory that a socket reads into. */
 export class Slab {
-  readonly bytes = Buffer.allocUnsafeSlow(readBufferBytes)
+  readonly bytes: Buffer
   /** Queued writes that refer to these bytes. Above zero nobody may read into them. */
   loans = 0
   /** Whether a socket reads into it, or a session writes. */
   reading = false
+
+  constructor(bytes = readBufferBytes) {
+    this.bytes = Buffer.allocUnsafeSlow(bytes)
+  }
 
   /** Gives one loan back, and with the last one the slab, unless a socket still reads into it. */
   returnLoan(): void {
@@ -33,15 +43,29 @@ export class Slab {
   keepIfUnused(): void {
     if (this.loans > 0 || this.reading) return
     if (poison) this.bytes.fill(0xdb)
-    if (spare.length < maxSpareSlabs) spare.push(this)
+    if (this.small) {
+      if (spareSmall.length < maxSpareSmallSlabs) spareSmall.push(this)
+    } else if (spare.length < maxSpareSlabs) spare.push(this)
+  }
+
+  get small(): boolean {
+    return this.bytes.length === smallSlabBytes
   }
 }
 
 const spare: Slab[] = []
+const spareSmall: Slab[] = []
 
 /** A slab for the caller alone, until it releases it. */
 export function takeSlab(): Slab {
   const slab = spare.pop() ?? new Slab()
+  slab.reading = true
+  return slab
+}
+
+/** As `takeSlab`, for little. */
+export function takeSmallSlab(): Slab {
+  const slab = spareSmall.pop() ?? new Slab(smallSlabBytes)
   slab.reading = true
   return slab
 }
