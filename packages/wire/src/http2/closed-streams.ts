@@ -3,6 +3,9 @@ export const closedBy = { forgotten: 0, ends: 1, peer: 2, us: 3 } as const
 
 const remembered = 256
 
+/** Most connections of browsers see few streams: the memory begins small. */
+const firstRemembered = 16
+
 /**
  * A short memory of how the latest streams closed (RFC 9113 §5.1): what still comes for one that we reset is on its way
  * for no fault of the peer's, what comes for one that the peer has ended is an error.
@@ -13,9 +16,17 @@ export class ClosedStreams {
   #next = 0
 
   note(id: number, by: number): void {
-    const ring = (this.#ring ??= new Uint32Array(remembered))
-    ring[this.#next] = ((id >>> 1) << 2) | by
-    this.#next = (this.#next + 1) % remembered
+    let ring = (this.#ring ??= new Uint32Array(firstRemembered))
+    if (this.#next === ring.length) {
+      this.#next = 0
+      if (ring.length < remembered) {
+        const larger = new Uint32Array(ring.length * 4)
+        larger.set(ring)
+        this.#next = ring.length
+        ring = this.#ring = larger
+      }
+    }
+    ring[this.#next++] = ((id >>> 1) << 2) | by
   }
 
   by(id: number): number {

@@ -30,14 +30,16 @@ export interface HonestWork {
 export class FloodGuard {
   readonly #options: Http2Options
   readonly #work: HonestWork
-  readonly #left = new Float64Array(floodBounds.length)
-  readonly #since = new Float64Array(floodBounds.length).fill(performance.now())
-  readonly #workBefore = new Float64Array(floodBounds.length)
+  readonly #left: number[]
+  /** When each bucket was filled last, and what had been done by then; made when the first is empty. */
+  #since: number[] | undefined
+  #workBefore: number[] | undefined
+  readonly #begun = performance.now()
 
   constructor(options: Http2Options, work: HonestWork) {
     this.#options = options
     this.#work = work
-    for (const [kind, name] of floodBounds.entries()) this.#left[kind] = options[name]
+    this.#left = floodBounds.map((name) => options[name])
   }
 
   /** Takes one of its kind; false when there are too many. */
@@ -48,11 +50,13 @@ export class FloodGuard {
 
   #refill(kind: Flood): boolean {
     const bound = this.#options[floodBounds[kind]]
+    const since = (this.#since ??= floodBounds.map(() => this.#begun))
+    const workBefore = (this.#workBefore ??= floodBounds.map(() => 0))
     const now = performance.now()
     const done = this.#workDone(kind)
-    const earned = ((now - this.#since[kind]!) / 1_000) * bound + done - this.#workBefore[kind]!
-    this.#since[kind] = now
-    this.#workBefore[kind] = done
+    const earned = ((now - since[kind]!) / 1_000) * bound + done - workBefore[kind]!
+    since[kind] = now
+    workBefore[kind] = done
     const left = (this.#left[kind] = Math.min(bound, this.#left[kind]! + earned))
     return left >= 0
   }
