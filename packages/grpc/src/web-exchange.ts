@@ -1,4 +1,4 @@
-import type { ProxyError } from '@sluice/core'
+import { ProxyError } from '@sluice/core'
 import {
   type Answer,
   type BodyReceiver,
@@ -27,7 +27,7 @@ import { TextUpload } from './web/text-upload.ts'
 import type { Fields } from './web/trailer-frame.ts'
 
 /** Fields of a request that are for the proxy, or say what the body was before it was decoded. */
-const notForUpstream = new Set(['content-length', 'accept', 'x-grpc-web', 'te'])
+const notForUpstream = new Set(['content-length', 'accept', 'expect', 'x-grpc-web', 'te'])
 
 /** Takes calls of gRPC-Web, of HTTP/1.1 and HTTP/2 alike. */
 export function webCalls(origins: Origins): ExchangeHandler {
@@ -54,7 +54,7 @@ export class WebExchange extends GrpcExchange {
     super(client)
     this.#origins = origins
     this.#download = new WebDownload(client)
-    this.#textUpload = new TextUpload(this.upload, (error) => this.fail(error))
+    this.#textUpload = new TextUpload(this.upload)
   }
 
   override get protocol(): string {
@@ -76,9 +76,23 @@ export class WebExchange extends GrpcExchange {
     this.#textDown = wantsText(this.#contentType, head.header('accept'))
     this.#textUpload.begin()
     this.#download.text = this.#textDown
-    // What goes up has no length of its own any more.
-    this.upload.kind = framingKind.chunked
-    return super.check(head)
+    // What goes up has no length of its own any more; where nothing comes, its end is told with the head.
+    if (!this.requestDone) this.upload.kind = framingKind.chunked
+    const route = super.check(head)
+    // Servers of gRPC know nothing of a client that waits to be told to go on.
+    if (head.expectContinue && !(route instanceof ProxyError)) this.client.inform(goOn)
+    return route
+  }
+
+  override requestProgress(): void {
+    if (this.#textUpload.malformed) this.fail(malformed)
+    else super.requestProgress()
+  }
+
+  override requestEnd(): void {
+    if (!this.#textUpload.malformed) return super.requestEnd()
+    this.requestDone = true
+    this.fail(malformed)
   }
 
   override http2Request(scheme: 'http' | 'https'): readonly HeaderField[] {
@@ -125,4 +139,6 @@ export class WebExchange extends GrpcExchange {
 }
 
 const nothing = Buffer.alloc(0)
+const goOn = Http2Head.response(100, [])
+const malformed = new ProxyError('badRequest', 'the body is no base64')
 const teTrailers = headerField('te', 'trailers')
