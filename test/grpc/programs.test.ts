@@ -97,8 +97,8 @@ for (const way of ways.filter(({ protocol }) => protocol !== 'grpc')) {
         })
 
         for (const [what, path, args] of [
-          ['small answers', '/bytes/100', ['-n', '2000', '-c', '10', '-m', '20']],
-          ['large answers', '/bytes/300000', ['-n', '100', '-c', '4', '-m', '10', '-w', '12', '-W', '13']],
+          ['small answers', '/bytes/100', ['-n', '1000', '-c', '10', '-m', '20']],
+          ['large answers', '/bytes/300000', ['-n', '40', '-c', '4', '-m', '10', '-w', '12', '-W', '13']],
         ] as const) {
           it(`h2load gets ${what} without a failure`, async function () {
             const h2load = findProgram('h2load') ?? skipWithout(this, 'h2load')

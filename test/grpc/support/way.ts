@@ -1,4 +1,5 @@
 import type { Backend } from '../../../packages/backends/src/index.ts'
+import { scaled } from '../../../packages/testkit/src/scale.ts'
 import { Stage, type Written } from '../../e2e/support/stage.ts'
 import type { Certificate } from '../../e2e/support/certificates.ts'
 
@@ -58,5 +59,10 @@ function through(protocol: 'grpc' | 'http', threads: number): Way {
   }
 }
 
-/** All ways; a suite runs once on each. */
-export const ways: readonly Way[] = [direct, through('grpc', 0), through('http', 0), through('grpc', 2)]
+const inOneThread: readonly Way[] = [direct, through('grpc', 0), through('http', 0)]
+
+/** Every way there is. */
+export const allWays: readonly Way[] = [...inOneThread, through('grpc', 2)]
+
+/** The ways of the suites that take their time: those over threads only when there is more of it. */
+export const ways: readonly Way[] = scaled({ test: inOneThread, ci: allWays, soak: allWays })
