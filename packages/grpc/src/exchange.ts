@@ -3,13 +3,22 @@ import {
   type Answer,
   type Client,
   http2Connector,
+  Http2Request,
   HttpExchange,
   type HttpRoute,
   type IncomingRequest,
   type IncomingResponse,
   type Trailers,
 } from '@sluice/http'
-import { FieldBlock, type FramingKind, type HeaderField, headerField, indexing, type StreamReset } from '@sluice/wire'
+import {
+  FieldBlock,
+  type FramingKind,
+  type HeaderField,
+  headerField,
+  Http2Head,
+  indexing,
+  type StreamReset,
+} from '@sluice/wire'
 import { encodeMessage } from './message.ts'
 import { parseStatus, statusCode, statusOfHttp, statusOfReset } from './status.ts'
 import { formatTimeout, parseTimeout } from './timeout.ts'
@@ -78,7 +87,7 @@ export class GrpcExchange extends HttpExchange implements Expirable {
 
   protected override check(head: IncomingRequest): HttpRoute | ProxyError {
     this.code = unknown
-    const timeout = head.header('grpc-timeout')
+    const timeout = head instanceof Http2Request ? head.head.first('grpc-timeout') : head.header('grpc-timeout')
     if (timeout !== undefined) {
       const ms = parseTimeout(timeout)
       if (ms === undefined) return new ProxyError('badRequest', `\`${timeout}\` is no grpc-timeout`)
@@ -107,7 +116,7 @@ export class GrpcExchange extends HttpExchange implements Expirable {
   // The answer.
 
   override responseHead(head: IncomingResponse, kind: FramingKind, available: number): void {
-    const status = head.header('grpc-status')
+    const status = head instanceof Http2Head ? head.first('grpc-status') : undefined
     if (status !== undefined) this.code = parseStatus(status)
     else if (head.status !== 200) {
       const { status: http } = head
@@ -124,7 +133,9 @@ export class GrpcExchange extends HttpExchange implements Expirable {
 
   override responseTrailers(trailers: Trailers | null): void {
     if (trailers !== null && !(trailers instanceof FieldBlock)) {
-      for (const { name, value } of trailers) if (name === 'grpc-status') this.code = parseStatus(value)
+      for (let i = 0; i < trailers.length; i++) {
+        if (trailers[i]!.name === 'grpc-status') this.code = parseStatus(trailers[i]!.value)
+      }
     }
     if (!this.abandoned) this.endResponse(trailers)
   }

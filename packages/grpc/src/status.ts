@@ -34,9 +34,10 @@ export function statusName(code: number): StatusName | undefined {
 
 /** The value of a `grpc-status` field as a code; what is no known code is UNKNOWN, as gRPC's own libraries have it. */
 export function parseStatus(value: string): StatusCode {
-  const code = /^[0-9]{1,2}$/.test(value) ? Number(value) : statusCode.UNKNOWN
-  return code < names.length ? (code as StatusCode) : statusCode.UNKNOWN
+  return codes.get(value) ?? statusCode.UNKNOWN
 }
+
+const codes = new Map(names.map((_name, code) => [String(code), code as StatusCode]))
 
 /** The code of an answer that has an HTTP status other than 200 and no `grpc-status` (http-grpc-status-mapping.md). */
 export function statusOfHttp(status: number): StatusCode {

@@ -60,6 +60,12 @@ export class Dial extends Connection implements ConnectingHandler, Expirable {
     this.pool.failed(this, this.#failure ?? connectError(error, this.#timedOut), elsewhere)
   }
 
+  /** The peer answers in another protocol. */
+  invalid(what: string): void {
+    this.#failure = new ProxyError('upstreamInvalid', what)
+    this.#link.destroy()
+  }
+
   onClose(error: LinkError | undefined): void {
     this.failed(error)
   }

@@ -43,7 +43,7 @@ export const defaultIdleMs = 300_000
  *
  * Neither half knows which version of HTTP the other one speaks: this is the narrow place between them.
  */
-export class HttpExchange extends Exchange implements Head {
+export class HttpExchange extends Exchange implements Head, RequestRewrite {
   readonly client: Client
   /** Takes the request body: into memory first, over the connection once there is one. */
   readonly upload: Upload
@@ -70,6 +70,8 @@ export class HttpExchange extends Exchange implements Head {
   /** The head as it goes up, in the words of either version: what a repetition sends. */
   #bytes: Buffer | undefined
   #fields: readonly HeaderField[] | undefined
+  /** For the fields of one request after another. */
+  readonly #room: HeaderField[] = []
 
   constructor(client: Client) {
     super(client.listener.runtime)
@@ -297,14 +299,16 @@ export class HttpExchange extends Exchange implements Head {
     if (this.reading) this.retain()
   }
 
-  #rewrite(): RequestRewrite {
-    const { client } = this
-    return {
-      path: this.#sentPath,
-      defaultHost: this.route!.upstream!.endpoints[0]!.authority,
-      upgrade: this.upgrade,
-      clientAddress: client.trusted ? this.clientAddress : '',
-    }
+  get sentPath(): string | undefined {
+    return this.#sentPath
+  }
+
+  get defaultHost(): string {
+    return this.route!.upstream!.endpoints[0]!.authority
+  }
+
+  get toldAddress(): string {
+    return this.client.trusted ? this.clientAddress : ''
   }
 
   /** The head of the request as it goes up on HTTP/1.1. */
@@ -313,7 +317,7 @@ export class HttpExchange extends Exchange implements Head {
       const { out, length } = composeRequest(
         this.head,
         this.client.origin,
-        this.#rewrite(),
+        this,
         this.upload.kind === framingKind.chunked,
       )
       this.#bytes = Buffer.allocUnsafe(length)
@@ -324,7 +328,11 @@ export class HttpExchange extends Exchange implements Head {
 
   /** The head of the request as it goes up on HTTP/2; `scheme`: that of the connection. */
   http2Request(scheme: 'http' | 'https'): readonly HeaderField[] {
-    return (this.#fields ??= requestFields(this.head, this.client.origin, this.#rewrite(), scheme))
+    if (this.#fields === undefined) {
+      requestFields(this.#room, this.head, this.client.origin, this, scheme)
+      this.#fields = this.#room
+    }
+    return this.#fields
   }
 
   protected forward(connection: Connection): void {

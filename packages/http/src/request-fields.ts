@@ -6,60 +6,78 @@ import { droppedUpwards, forwardedFor, type RequestRewrite } from './request-rew
 const contentLengthBit = 1 << fieldId.contentLength
 
 /**
- * Appends the regular fields that a request goes up with (RFC 9110 §7.6): those it came with but for hop-by-hop ones
- * and what strangers say about their origin, then our own words about it.
+ * Writes the regular fields that a request goes up with (RFC 9110 §7.6) to `out`, from `start` on: those it came with
+ * but for hop-by-hop ones and what strangers say about their origin, then our own words about it. Returns the position
+ * after them. By position and not by `push`: an array that is used again keeps its memory.
  */
-export function pushRequestFields(
+export function writeRequestFields(
   out: HeaderField[],
+  start: number,
   head: IncomingRequest,
   from: Origin,
   rewrite: RequestRewrite,
-): void {
+): number {
   const drop = droppedUpwards(from) | (1 << fieldId.host)
-  const version =
-    head instanceof RequestHead ? pushHttp1Fields(out, head, drop) : pushHttp2Fields(out, head.head.fields, drop)
-  if (from.trusted) pushTrustedOrigin(out, head, from, rewrite, version)
-  else for (const field of from.fields(version)) out.push(field)
+  let at: number
+  let version: ReceivedVersion
+  if (head instanceof RequestHead) {
+    at = writeHttp1Fields(out, start, head, drop)
+    version = head.minorVersion === 0 ? receivedVersion.http10 : receivedVersion.http11
+  } else {
+    at = writeHttp2Fields(out, start, head.head.fields, drop)
+    version = receivedVersion.http2
+  }
+  if (from.trusted) at = writeTrustedOrigin(out, at, head, from, rewrite, version)
+  else {
+    const own = from.fields(version)
+    for (let i = 0; i < own.length; i++) out[at++] = own[i]!
+  }
   const { host } = head
   if (host !== '' && (!from.trusted || (head.seen & (1 << fieldId.xForwardedHost)) === 0)) {
-    out.push(forwardedHost(host))
+    out[at++] = forwardedHost(host)
   }
+  return at
 }
 
-function pushHttp2Fields(out: HeaderField[], fields: readonly HeaderField[], drop: number): ReceivedVersion {
+function writeHttp2Fields(out: HeaderField[], start: number, fields: readonly HeaderField[], drop: number): number {
+  let at = start
   for (let i = 0; i < fields.length; i++) {
     const field = fields[i]!
     if (field.pseudo !== pseudoId.none) continue
-    if (field.id === 0 || (drop & (1 << field.id)) === 0) out.push(field)
+    if (field.id === 0 || (drop & (1 << field.id)) === 0) out[at++] = field
   }
-  return receivedVersion.http2
+  return at
 }
 
-function pushHttp1Fields(out: HeaderField[], head: RequestHead, drop: number): ReceivedVersion {
+function writeHttp1Fields(out: HeaderField[], start: number, head: RequestHead, drop: number): number {
   const { table, fieldCount, connectionNamesOthers } = head
   const dropped = head.chunked ? drop | contentLengthBit : drop
+  let at = start
   for (let i = 0; i < fieldCount; i++) {
     const id = table[i * FIELD_STRIDE + 4]!
     if (id !== 0 && (dropped & (1 << id)) !== 0) continue
     if (connectionNamesOthers && head.isNamedByConnection(i)) continue
-    out.push(headerField(head.name(i).toLowerCase(), head.value(i)))
+    out[at++] = headerField(head.name(i).toLowerCase(), head.value(i))
   }
-  return head.minorVersion === 0 ? receivedVersion.http10 : receivedVersion.http11
+  return at
 }
 
-function pushTrustedOrigin(
+function writeTrustedOrigin(
   out: HeaderField[],
+  start: number,
   head: IncomingRequest,
   from: Origin,
   rewrite: RequestRewrite,
   version: ReceivedVersion,
-): void {
+): number {
   const has = (id: number) => (head.seen & (1 << id)) !== 0
   const chain = forwardedFor(has(fieldId.xForwardedFor) ? head.header('x-forwarded-for') : undefined, from)
-  if (chain !== '') out.push(headerField('x-forwarded-for', chain))
-  if (rewrite.clientAddress !== '') out.push(headerField('x-real-ip', rewrite.clientAddress))
-  if (!has(fieldId.xForwardedProto)) out.push(headerField('x-forwarded-proto', from.scheme))
-  out.push(headerField('via', from.via(version)))
+  let at = start
+  if (chain !== '') out[at++] = headerField('x-forwarded-for', chain)
+  if (rewrite.toldAddress !== '') out[at++] = headerField('x-real-ip', rewrite.toldAddress)
+  if (!has(fieldId.xForwardedProto)) out[at++] = headerField('x-forwarded-proto', from.scheme)
+  out[at++] = headerField('via', from.via(version))
+  return at
 }
 
 let lastHost: HeaderField | undefined

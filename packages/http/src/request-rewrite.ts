@@ -4,13 +4,13 @@ import type { Origin } from './origin.ts'
 /** What the request's head becomes on its way up, beyond the rules for all. */
 export interface RequestRewrite {
   /** The path to send in place of the one that came, without the query. */
-  readonly path: string | undefined
+  readonly sentPath: string | undefined
   /** Host to send when the request names none, which HTTP/1.0 allows. */
   readonly defaultHost: string
   /** Protocol to upgrade to; its handshake fields pass as they are. */
   readonly upgrade: string | undefined
-  /** The client's address, which a trusted peer may have told. */
-  readonly clientAddress: string
+  /** The client's address, where a trusted peer may have told it; else empty. */
+  readonly toldAddress: string
 }
 
 let proxyAuthMask = 0

@@ -1,4 +1,12 @@
-import { FieldBlock, type HeaderField, headerField, indexing, scanFields } from '@sluice/wire'
+import {
+  FieldBlock,
+  type HeaderField,
+  headerField,
+  type Http2Head,
+  indexing,
+  isTrailerNameAllowed,
+  scanFields,
+} from '@sluice/wire'
 import type { Trailers } from './half.ts'
 
 /** A copy that outlives the turn. */
@@ -11,6 +19,20 @@ export function ownTrailers(trailers: Trailers): Trailers {
   const copy = new FieldBlock(fieldCount)
   scanFields(copy, lines, 0, lines.length, fieldCount)
   return copy
+}
+
+/** Those of the fields that may be passed on as trailers; null when there are none. Lent, as the section is. */
+export function allowedTrailers({ fields }: Http2Head): Trailers | null {
+  for (let i = 0; i < fields.length; i++) {
+    if (!isAllowed(fields[i]!)) return nullIfEmpty(fields.filter(isAllowed))
+  }
+  return nullIfEmpty(fields)
+}
+
+const isAllowed = ({ id, name }: HeaderField) => isTrailerNameAllowed(id, name)
+
+function nullIfEmpty(fields: readonly HeaderField[]): Trailers | null {
+  return fields.length === 0 ? null : fields
 }
 
 /** As fields of HTTP/2. Their values differ from message to message as a rule, and are not worth an encoder's table. */

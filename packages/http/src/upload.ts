@@ -1,6 +1,9 @@
-import { ByteStore, type ByteAccount, type FramingKind, framingKind } from '@sluice/wire'
+import { ByteStore, copyBytes, type ByteAccount, type FramingKind, framingKind } from '@sluice/wire'
 import type { BodyReceiver, Trailers } from './half.ts'
 import { ownTrailers } from './trailers.ts'
+
+/** Bodies that are kept while they are passed on are no longer than this as a rule. */
+const smallBytes = 1_024
 
 /** The body of a request: kept in memory while there is no connection, passed on from then on. */
 export class Upload implements BodyReceiver {
@@ -13,6 +16,9 @@ export class Upload implements BodyReceiver {
   /** Part of it was read before it could be passed on: the client's chunks do not go on as they are. */
   rechunked = false
   readonly #stored: ByteStore
+  /** The copy of a body that is passed on, as long as it is small: of memory that is used again. */
+  #small: Buffer | undefined
+  #copied = 0
   #to: BodyReceiver | undefined
   /** What was stored when it was passed on: a repetition begins with it. */
   #sent: Buffer | undefined
@@ -34,7 +40,7 @@ export class Upload implements BodyReceiver {
 
   /** Bytes that wait to be passed on, or were passed on and are kept. */
   get storedBytes(): number {
-    return this.#stored.length + (this.#sent?.length ?? 0)
+    return this.#stored.length + this.#copied + (this.#sent?.length ?? 0)
   }
 
   /** What is stored, for whoever answers the request itself. */
@@ -53,6 +59,7 @@ export class Upload implements BodyReceiver {
   /** What is stored is passed on, and what comes from now on. */
   connect(to: BodyReceiver): void {
     this.#to = to
+    this.#moveCopied()
     if (this.#stored.length > 0) {
       const stored = this.#stored.take()
       this.#sent = this.#sent === undefined ? stored : Buffer.concat([this.#sent, stored])
@@ -70,6 +77,7 @@ export class Upload implements BodyReceiver {
   /** Nothing will be repeated any more. */
   forget(): void {
     this.#stored.clear()
+    this.#copied = 0
     this.#sent = undefined
     this.keptBytes = 0
   }
@@ -88,11 +96,24 @@ export class Upload implements BodyReceiver {
   }
 
   #keep(buf: Buffer, start: number, end: number): void {
-    if (this.storedBytes + end - start <= this.keptBytes) this.#stored.write(buf, start, end)
-    else if (!this.streamed) {
+    if (this.streamed) return
+    const length = end - start
+    if (this.storedBytes + length > this.keptBytes) {
       this.streamed = true
       this.forget()
+    } else if (this.#stored.length === 0 && this.#copied + length <= smallBytes) {
+      this.#small ??= Buffer.allocUnsafe(smallBytes)
+      this.#copied = copyBytes(this.#small, this.#copied, buf, start, end)
+    } else {
+      this.#moveCopied()
+      this.#stored.write(buf, start, end)
     }
+  }
+
+  #moveCopied(): void {
+    if (this.#copied === 0) return
+    this.#stored.write(this.#small!, 0, this.#copied)
+    this.#copied = 0
   }
 
   chunks(buf: Buffer, start: number, end: number, last: boolean): void {

@@ -9,14 +9,20 @@ class RouteSeries {
   readonly seconds: number
   readonly bytesIn: number
   readonly bytesOut: number
-  /** By status, for units that ended well: the common case, found without making a string. */
-  readonly ok = new Map<string, number>()
+  /** By protocol and status, for units that ended well: the common case, found without making a string. */
+  readonly #ok = new Map<string, Map<string, number>>()
 
   constructor(block: MetricsBlock, route: Route) {
     const { listener } = route
     this.seconds = block.histogram(families.requestSeconds, { listener, route: route.id })
     this.bytesIn = block.place(families.bytes, { listener, direction: 'in' })
     this.bytesOut = block.place(families.bytes, { listener, direction: 'out' })
+  }
+
+  ok(protocol: string): Map<string, number> {
+    let places = this.#ok.get(protocol)
+    if (places === undefined) this.#ok.set(protocol, (places = new Map<string, number>()))
+    return places
   }
 }
 
@@ -38,18 +44,19 @@ export class ExchangeMetrics implements Accountant {
       series = new RouteSeries(block, route)
       this.#routes.set(route, series)
     }
-    const { status } = exchange
-    let place = exchange.reason === 'ok' ? series.ok.get(status) : undefined
+    const { status, protocol } = exchange
+    const ok = exchange.reason === 'ok' ? series.ok(protocol) : undefined
+    let place = ok?.get(status)
     if (place === undefined) {
       place = block.place(families.requests, {
         listener: route.listener,
         route: route.id,
         upstream: route.upstream?.name ?? '-',
-        protocol: exchange.protocol,
+        protocol,
         status,
         reason: exchange.reason,
       })
-      if (exchange.reason === 'ok') series.ok.set(status, place)
+      ok?.set(status, place)
     }
     block.add(place, 1)
     block.observe(series.seconds, families.requestSeconds.buckets, (exchange.endedAt - exchange.startedAt) / 1_000)

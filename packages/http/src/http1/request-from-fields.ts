@@ -1,7 +1,7 @@
 import { fieldId, type HeaderField, writeLatin1 } from '@sluice/wire'
 import type { Http2Request } from '../http2/request.ts'
 import type { Origin } from '../origin.ts'
-import { pushRequestFields } from '../request-fields.ts'
+import { writeRequestFields } from '../request-fields.ts'
 import type { RequestRewrite } from '../request-rewrite.ts'
 import { composeRoom } from './fields.ts'
 
@@ -16,8 +16,8 @@ export function composeFromFields(
   chunked: boolean,
 ): { out: Buffer; length: number } {
   const fields: HeaderField[] = []
-  pushRequestFields(fields, head, from, rewrite)
-  const path = rewrite.path === undefined ? head.target : rewrite.path + head.query
+  writeRequestFields(fields, 0, head, from, rewrite)
+  const path = rewrite.sentPath === undefined ? head.target : rewrite.sentPath + head.query
   const host = head.host === '' ? rewrite.defaultHost : head.host
   let text = `${head.method} ${path} HTTP/1.1\r\nHost: ${host}\r\n`
   let cookies = ''

@@ -24,10 +24,10 @@ export function composeRequest(
       lines.length +
       2 * (head.hostEnd - head.hostStart) +
       1_024 +
-      (rewrite.path?.length ?? 0),
+      (rewrite.sentPath?.length ?? 0),
   )
   let at = copyBytes(out, 0, buf, head.methodStart, head.methodEnd + 1)
-  at = writeTarget(out, at, head, rewrite.path)
+  at = writeTarget(out, at, head, rewrite.sentPath)
   at = writeLatin1(out, at, ' HTTP/1.1\r\n')
   let drop = droppedUpwards(from)
   if (head.targetForm === targetForm.absolute || head.hostEnd <= head.hostStart) {
@@ -75,7 +75,7 @@ function writeTrustedOrigin(
   const chain = forwardedFor(has(head, fieldId.xForwardedFor) ? head.header('x-forwarded-for') : undefined, from)
   let at = pos
   if (chain !== '') at = writeLatin1(out, at, `X-Forwarded-For: ${chain}\r\n`)
-  if (rewrite.clientAddress !== '') at = writeLatin1(out, at, `X-Real-IP: ${rewrite.clientAddress}\r\n`)
+  if (rewrite.toldAddress !== '') at = writeLatin1(out, at, `X-Real-IP: ${rewrite.toldAddress}\r\n`)
   if (!has(head, fieldId.xForwardedProto)) at = writeLatin1(out, at, `X-Forwarded-Proto: ${from.scheme}\r\n`)
   const version = head.minorVersion === 0 ? receivedVersion.http10 : receivedVersion.http11
   return writeLatin1(out, at, `Via: ${from.via(version)}\r\n`)

@@ -32,7 +32,6 @@ export class ClientSession implements ClientConnection, Http2SessionOwner, Expir
   origin!: Origin
   readonly session: Http2Session
   readonly #local: boolean
-  readonly #streams = new Set<ClientStream>()
   readonly #spare: ClientStream[] = []
   readonly #timer: Timer
   readonly #bornAt: number
@@ -58,10 +57,6 @@ export class ClientSession implements ClientConnection, Http2SessionOwner, Expir
     this.#watch()
   }
 
-  get streams(): number {
-    return this.#streams.size
-  }
-
   #judgePeer(): void {
     const { trustedProxies, options } = this.settings
     this.trusted = !trustedProxies.empty && (this.#local || trustedProxies.has(this.peer))
@@ -80,14 +75,12 @@ export class ClientSession implements ClientConnection, Http2SessionOwner, Expir
   // What the session tells.
 
   newStream(): ClientStream {
-    const stream = this.#spare.pop() ?? new ClientStream(this)
-    this.#streams.add(stream)
-    return stream
+    return this.#spare.pop() ?? new ClientStream(this)
   }
 
   /** Both the stream and its exchange are over. */
   over(stream: ClientStream): void {
-    if (this.#streams.delete(stream) && this.#spare.length < maxSpare) this.#spare.push(stream)
+    if (this.#spare.length < maxSpare) this.#spare.push(stream)
   }
 
   onSettings(): void {}
@@ -157,7 +150,8 @@ export class ClientSession implements ClientConnection, Http2SessionOwner, Expir
   }
 
   close(): void {
-    for (const stream of this.#streams) stream.refuse(refusals.draining)
+    // All of this session's streams are its own.
+    for (const stream of this.session.streams.all()) (stream as ClientStream).refuse(refusals.draining)
     this.session.close(http2Error.noError)
   }
 

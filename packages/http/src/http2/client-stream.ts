@@ -1,13 +1,5 @@
 import { type Expirable, ProxyError, refusals, Timer } from '@sluice/core'
-import {
-  type FramingKind,
-  framingKind,
-  type Http2Head,
-  http2Error,
-  Http2Stream,
-  isTrailerNameAllowed,
-  type StreamReset,
-} from '@sluice/wire'
+import { type FramingKind, framingKind, type Http2Head, http2Error, Http2Stream, type StreamReset } from '@sluice/wire'
 import type { Answer } from '../answer.ts'
 import { ClientPace, type PacedClient } from '../client-pace.ts'
 import type { HttpExchange } from '../exchange.ts'
@@ -16,7 +8,7 @@ import type { BodyReceiver, Client, IncomingResponse, Trailers } from '../half.t
 import type { HttpListener } from '../listener.ts'
 import type { Origin } from '../origin.ts'
 import type { HttpSettings } from '../settings.ts'
-import { trailerFields } from '../trailers.ts'
+import { allowedTrailers, trailerFields } from '../trailers.ts'
 import type { ClientSession } from './client-session.ts'
 import { Credit } from './credit.ts'
 import { Http2Request } from './request.ts'
@@ -122,8 +114,7 @@ export class ClientStream extends Http2Stream implements Client, BodyReceiver, E
   }
 
   protected onTrailers(trailers: Http2Head): void {
-    const allowed = trailers.fields.filter(({ id, name }) => isTrailerNameAllowed(id, name))
-    this.#exchange.intake.bodyEnd(allowed.length === 0 ? null : allowed)
+    this.#exchange.intake.bodyEnd(allowedTrailers(trailers))
     this.#requestEnd()
   }
 
@@ -266,7 +257,9 @@ export class ClientStream extends Http2Stream implements Client, BodyReceiver, E
   }
 
   #overIfSettled(): void {
-    if (this.#ended && this.#settled) this.#connection.over(this)
+    if (!this.#ended || !this.#settled) return
+    this.#settled = false
+    this.#connection.over(this)
   }
 
   /** Ends the request with an answer of ours. */

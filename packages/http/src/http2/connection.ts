@@ -3,6 +3,7 @@ import {
   Http2Session,
   type Http2SessionOwner,
   http2Error,
+  http2ErrorName,
   http2Options,
   type Http2Stream,
   type Link,
@@ -133,6 +134,13 @@ export class Http2Connection extends Connection implements Http2SessionOwner, Ex
   }
 
   onIdle(): void {}
+
+  /** Nobody may lease it any more, though its socket lives on until the peer has our last words. */
+  onClosing(code: number): void {
+    if (this.#dial === undefined) this.pool.retire(this)
+    else if (code !== http2Error.noError)
+      this.#dial.invalid(`the upstream does not speak HTTP/2: ${http2ErrorName(code)}`)
+  }
 
   onClose(error: LinkError | undefined): void {
     this.#timer.disarm()

@@ -1,47 +1,40 @@
 import { type HeaderField, headerField, indexing, RequestHead } from '@sluice/wire'
 import type { IncomingRequest } from '../half.ts'
 import type { Origin } from '../origin.ts'
-import { pushRequestFields } from '../request-fields.ts'
+import { writeRequestFields } from '../request-fields.ts'
 import type { RequestRewrite } from '../request-rewrite.ts'
+import type { Http2Request } from './request.ts'
 
 const schemes = { http: headerField(':scheme', 'http'), https: headerField(':scheme', 'https') }
 const teTrailers = headerField('te', 'trailers')
 
-/** The fields that a request goes up with on HTTP/2 (RFC 9113 §8.3.1); `scheme`: that of the connection. */
+/** Makes `out` the fields that a request goes up with on HTTP/2 (RFC 9113 §8.3.1); `scheme`: that of the connection. */
 export function requestFields(
+  out: HeaderField[],
   head: IncomingRequest,
   from: Origin,
   rewrite: RequestRewrite,
   scheme: 'http' | 'https',
-): readonly HeaderField[] {
-  const fields =
-    head instanceof RequestHead ? pseudoOfHttp1(head, rewrite, scheme) : pseudoOfHttp2(head, rewrite, scheme)
-  pushRequestFields(fields, head, from, rewrite)
-  if (head.teTrailers) fields.push(teTrailers)
-  return fields
+): void {
+  out[1] = schemes[scheme]
+  if (head instanceof RequestHead) writeHttp1Pseudo(out, head, rewrite)
+  else writeHttp2Pseudo(out, head, rewrite)
+  let at = writeRequestFields(out, 4, head, from, rewrite)
+  if (head.teTrailers) out[at++] = teTrailers
+  if (out.length > at) out.length = at
 }
 
-function pseudoOfHttp1(head: RequestHead, rewrite: RequestRewrite, scheme: 'http' | 'https'): HeaderField[] {
-  const path = (rewrite.path ?? head.path) + head.query
-  return [
-    headerField(':method', head.method),
-    schemes[scheme],
-    headerField(':authority', head.host === '' ? rewrite.defaultHost : head.host),
-    pathField(path),
-  ]
+function writeHttp1Pseudo(out: HeaderField[], head: RequestHead, rewrite: RequestRewrite): void {
+  out[0] = headerField(':method', head.method)
+  out[2] = headerField(':authority', head.host === '' ? rewrite.defaultHost : head.host)
+  out[3] = pathField((rewrite.sentPath ?? head.path) + head.query)
 }
 
-function pseudoOfHttp2(
-  { head, query, host }: Exclude<IncomingRequest, RequestHead>,
-  rewrite: RequestRewrite,
-  scheme: 'http' | 'https',
-): HeaderField[] {
-  return [
-    head.method!,
-    schemes[scheme],
-    head.authority ?? headerField(':authority', host === '' ? rewrite.defaultHost : host),
-    rewrite.path === undefined ? head.path! : pathField(rewrite.path + query),
-  ]
+function writeHttp2Pseudo(out: HeaderField[], request: Http2Request, rewrite: RequestRewrite): void {
+  const { head, host } = request
+  out[0] = head.method!
+  out[2] = head.authority ?? headerField(':authority', host === '' ? rewrite.defaultHost : host)
+  out[3] = rewrite.sentPath === undefined ? head.path! : pathField(rewrite.sentPath + request.query)
 }
 
 /** Paths are as many as there are things: a table of a few dozen entries is not for them. */

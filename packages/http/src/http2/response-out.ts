@@ -4,8 +4,8 @@ import {
   type HeaderField,
   headerField,
   HOP_BY_HOP_MASK,
+  type Http2Head,
   indexing,
-  pseudoId,
   ResponseHead,
 } from '@sluice/wire'
 import type { Answer } from '../answer.ts'
@@ -14,32 +14,45 @@ import type { IncomingResponse } from '../half.ts'
 
 const contentLengthBit = 1 << fieldId.contentLength
 
-/** The fields that a response goes on with to a client of HTTP/2 (RFC 9113 §8.3.2). */
+/** For the fields of one response after another: they are on the wire before the next one comes. */
+const room: HeaderField[] = []
+
+/** The fields that a response goes on with to a client of HTTP/2 (RFC 9113 §8.3.2). Lent until the next call. */
 export function responseFields(head: IncomingResponse): readonly HeaderField[] {
-  const fields: HeaderField[] = []
   // RFC 9110 §8.6: neither 1xx nor 204 has a Content-Length.
   const drop = head.status < 200 || head.status === 204 ? HOP_BY_HOP_MASK | contentLengthBit : HOP_BY_HOP_MASK
-  if (head instanceof ResponseHead) pushHttp1Fields(fields, head, drop)
-  else {
-    for (const field of head.fields) {
-      if (field.pseudo !== pseudoId.none || field.id === 0 || (drop & (1 << field.id)) === 0) fields.push(field)
-    }
-  }
+  let at = head instanceof ResponseHead ? writeHttp1Fields(head, drop) : writeHttp2Fields(head, drop)
   // RFC 9110 §6.6.1: whoever forwards a response without Date adds one.
-  if (head.status >= 200 && (head.seen & (1 << fieldId.date)) === 0) fields.push(dateField())
-  return fields
+  if (head.status >= 200 && (head.seen & (1 << fieldId.date)) === 0) room[at++] = dateField()
+  if (room.length > at) room.length = at
+  return room
 }
 
-function pushHttp1Fields(out: HeaderField[], head: ResponseHead, drop: number): void {
+function writeHttp2Fields({ fields }: Http2Head, drop: number): number {
+  let at = 0
+  for (let i = 0; i < fields.length; i++) {
+    const field = fields[i]!
+    if (field.id === 0 || (drop & (1 << field.id)) === 0) room[at++] = field
+  }
+  return at
+}
+
+function writeHttp1Fields(head: ResponseHead, drop: number): number {
   const { table, fieldCount, connectionNamesOthers } = head
-  out.push(statusField(head.status))
+  let at = 0
+  room[at++] = statusField(head.status)
   for (let i = 0; i < fieldCount; i++) {
     const id = table[i * FIELD_STRIDE + 4]!
     if (id !== 0 && (drop & (1 << id)) !== 0) continue
     if (connectionNamesOthers && head.isNamedByConnection(i)) continue
     const varies = id === fieldId.contentLength || id === fieldId.date
-    out.push(headerField(head.name(i).toLowerCase(), head.value(i), varies ? indexing.without : indexing.incremental))
+    room[at++] = headerField(
+      head.name(i).toLowerCase(),
+      head.value(i),
+      varies ? indexing.without : indexing.incremental,
+    )
   }
+  return at
 }
 
 /** The fields of an answer of ours. */

@@ -1,4 +1,4 @@
-import { type Expirable, ProxyError, Timer } from '@sluice/core'
+import { type ErrorCode, type Expirable, ProxyError, Timer } from '@sluice/core'
 import {
   type FramingKind,
   framingKind,
@@ -6,18 +6,20 @@ import {
   http2Error,
   http2ErrorName,
   Http2Stream,
-  isTrailerNameAllowed,
   methodId,
   type StreamReset,
 } from '@sluice/wire'
 import type { HttpExchange } from '../exchange.ts'
 import type { BodyReceiver, Carrier, Trailers } from '../half.ts'
-import { trailerFields } from '../trailers.ts'
+import { allowedTrailers, trailerFields } from '../trailers.ts'
 import type { Http2Connection } from './connection.ts'
 import { Credit } from './credit.ts'
 
 /** Interim responses before the final one, at most. */
 const maxInterim = 100
+
+/** How often it is looked within `idle` whether anything passes: silence ends an exchange a slice late at most. */
+const idleSlices = 4
 
 /** The upstream half of an exchange on one stream of HTTP/2. The object serves one exchange after another. */
 export class UpstreamStream extends Http2Stream implements Carrier, BodyReceiver, Expirable {
@@ -28,9 +30,13 @@ export class UpstreamStream extends Http2Stream implements Carrier, BodyReceiver
   #epoch = 0
   #headDone = false
   #interim = 0
-  #spared = false
   #responseMs = Infinity
   #idleMs = Infinity
+  /** The timer runs until the head of the response must have come, and not from slice to slice of silence. */
+  #awaitingHead = false
+  /** Something has passed in this slice; and slices in a row in which nothing has. */
+  #touched = false
+  #quietSlices = 0
 
   constructor(connection: Http2Connection) {
     super()
@@ -44,7 +50,8 @@ export class UpstreamStream extends Http2Stream implements Carrier, BodyReceiver
     this.#epoch = exchange.epoch
     this.#headDone = false
     this.#interim = 0
-    this.#spared = false
+    this.#awaitingHead = false
+    this.#quietSlices = 0
     this.#responseMs = exchange.responseMs
     this.#idleMs = exchange.idleMs
     this.#credit.begin()
@@ -80,16 +87,30 @@ export class UpstreamStream extends Http2Stream implements Carrier, BodyReceiver
   }
 
   requestProgress(): void {
-    this.#wait(this.#idleMs)
+    this.#touch()
   }
 
   requestEnd(): void {
-    this.#wait(this.#headDone ? this.#idleMs : this.#responseMs)
+    if (this.#headDone || this.#responseMs === Infinity) return this.#touch()
+    this.#awaitingHead = true
+    this.#timer.arm(this.#responseMs)
   }
 
-  #wait(ms: number): void {
-    if (ms !== Infinity) this.#timer.arm(ms)
-    else this.#timer.disarm()
+  /**
+   * Something has passed. The timer is not pushed back each time: it looks a few times in the course of `idle`, and runs
+   * on over the ends of exchanges, so that a call costs it nothing.
+   */
+  #touch(): void {
+    this.#touched = true
+    this.#quietSlices = 0
+    if (this.#idleMs !== Infinity && !this.#timer.armed) this.#timer.arm(this.#idleMs / idleSlices)
+  }
+
+  #headCame(): void {
+    this.#headDone = true
+    if (this.#awaitingHead) this.#timer.disarm()
+    this.#awaitingHead = false
+    this.#touch()
   }
 
   // The response.
@@ -106,8 +127,7 @@ export class UpstreamStream extends Http2Stream implements Carrier, BodyReceiver
       else exchange.informational(head)
       return
     }
-    this.#headDone = true
-    this.#wait(this.#idleMs)
+    this.#headCame()
     exchange.responseHead(head, kindOf(head, ended, exchange), 0)
     // It may have been cut for what its head says.
     if (ended && this.#exchange === exchange) this.#responseEnd()
@@ -115,7 +135,7 @@ export class UpstreamStream extends Http2Stream implements Carrier, BodyReceiver
 
   protected onData(bytes: Buffer, start: number, end: number, ended: boolean): void {
     const exchange = this.#exchange!
-    this.#wait(this.#idleMs)
+    this.#touch()
     if (end > start) {
       this.#credit.received(end - start)
       exchange.download.body(bytes, start, end, end - start, true)
@@ -128,8 +148,7 @@ export class UpstreamStream extends Http2Stream implements Carrier, BodyReceiver
   }
 
   protected onTrailers(trailers: Http2Head): void {
-    const allowed = trailers.fields.filter(({ id, name }) => isTrailerNameAllowed(id, name))
-    this.#exchange!.responseTrailers(allowed.length === 0 ? null : allowed)
+    this.#exchange!.responseTrailers(allowedTrailers(trailers))
     if (this.#exchange !== undefined) this.#responseEnd()
   }
 
@@ -150,7 +169,8 @@ export class UpstreamStream extends Http2Stream implements Carrier, BodyReceiver
 
   #letGo(): void {
     this.#exchange = undefined
-    this.#timer.disarm()
+    if (this.#awaitingHead) this.#timer.disarm()
+    this.#awaitingHead = false
   }
 
   // How it ends early.
@@ -170,9 +190,11 @@ export class UpstreamStream extends Http2Stream implements Carrier, BodyReceiver
 
   protected onReset(reset: StreamReset): void {
     const { code, by, processed, error } = reset
-    if (by === 'us') {
+    const broken = by === 'connection' && code !== http2Error.cancel && code !== http2Error.noError
+    if (by === 'us' || broken) {
+      const what = broken ? 'the upstream broke the rules of HTTP/2' : 'the response is malformed'
       this.#fail(
-        new ProxyError('upstreamInvalid', `the response is malformed: ${http2ErrorName(code)}`, {
+        new ProxyError('upstreamInvalid', `${what}: ${http2ErrorName(code)}`, {
           progress: 'responseBegun',
         }),
       )
@@ -211,25 +233,23 @@ export class UpstreamStream extends Http2Stream implements Carrier, BodyReceiver
   expired(): void {
     const exchange = this.#exchange
     if (exchange === undefined) return
-    if (this.#credit.holding) {
-      // It is the client that takes nothing; the listener's timeouts judge it.
-      this.#wait(this.#idleMs)
-      return
-    }
-    const awaitsHead = !this.#headDone && exchange.requestDone
-    if (awaitsHead && !this.#spared && exchange.wantsEvents) {
+    if (this.#awaitingHead) {
       // A stream of events has no deadline for its head, only for silence. Looked at here, it costs the others nothing.
-      this.#spared = true
-      this.#wait(this.#idleMs)
-      return
-    }
-    const progress = this.#headDone ? 'responseBegun' : 'requestSent'
+      if (!exchange.wantsEvents) return this.#timeOut('responseTimeout', 'the upstream did not answer in time')
+      this.#awaitingHead = false
+      this.#touch()
+    } else if (this.#touched || this.#credit.holding) {
+      // When it is the client that takes nothing, the listener's timeouts judge it.
+      this.#touched = false
+      this.#quietSlices = 0
+      this.#timer.arm(this.#idleMs / idleSlices)
+    } else if (++this.#quietSlices < idleSlices) this.#timer.arm(this.#idleMs / idleSlices)
+    else this.#timeOut('idleTimeout', 'nothing passed either way for too long')
+  }
+
+  #timeOut(code: ErrorCode, why: string): void {
     this.reset(http2Error.cancel)
-    this.#fail(
-      awaitsHead && !this.#spared
-        ? new ProxyError('responseTimeout', 'the upstream did not answer in time', { progress })
-        : new ProxyError('idleTimeout', 'nothing passed either way for too long', { progress }),
-    )
+    this.#fail(new ProxyError(code, why, { progress: this.#headDone ? 'responseBegun' : 'requestSent' }))
   }
 
   fault(fault: unknown): void {

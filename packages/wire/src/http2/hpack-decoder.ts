@@ -44,7 +44,8 @@ export class HpackDecoder {
   }
 
   /**
-   * Appends the fields of the complete header block `block[start, end)` to `out`.
+   * Reads the fields of the complete header block `block[start, end)` to `out`, in place of what it holds: an array that
+   * is used again keeps its memory.
    *
    * Returns 0 or an `hpackError`. After `compression` the decoder is unusable; after `tooLarge` it is not: the whole
    * block has been read, and `out` holds the fields that fitted.
@@ -53,6 +54,7 @@ export class HpackDecoder {
     if (this.#broken) return hpackError.compression
     let room = limits.maxListBytes
     let fields = limits.maxFields
+    let count = 0
     let pos = this.#sizeUpdates(block, start, end)
     while (pos < end && pos >= 0) {
       const octet = block[pos]!
@@ -71,11 +73,12 @@ export class HpackDecoder {
         pos = this.#pos
       }
       if (field !== undefined && field.size <= room && fields > 0) {
-        out.push(field)
+        out[count++] = field
         room -= field.size
         fields--
       } else room = -1
     }
+    if (out.length > count) out.length = count
     if (pos < 0) {
       this.#broken = true
       return hpackError.compression

@@ -48,8 +48,8 @@ export class Http2Head {
     return head
   }
 
+  /** Forgets what the fields said; they are replaced as the next section is read. */
   clear(): void {
-    this.fields.length = 0
     this.method = undefined
     this.scheme = undefined
     this.authority = undefined
@@ -69,6 +69,13 @@ export class Http2Head {
       joined = joined === undefined ? field.value : `${joined}${lower === 'cookie' ? '; ' : ', '}${field.value}`
     }
     return joined
+  }
+
+  /** The value of the first field with this name, which is written in lower case. */
+  first(name: string): string | undefined {
+    const { fields } = this
+    for (let i = 0; i < fields.length; i++) if (fields[i]!.name === name) return fields[i]!.value
+    return undefined
   }
 
   /** Finds out what the fields say; false when the message is malformed (RFC 9113 §8.1.1). `extended`: RFC 8441 is on. */

@@ -24,6 +24,8 @@ export interface Http2SessionOwner {
   onGoaway(code: number): void
   /** The last open stream has closed. */
   onIdle(): void
+  /** The session has ended, and its streams have been told; the link lives on for a moment. `code`: of `http2Error`. */
+  onClosing?(code: number): void
   /** The link is gone; all streams have been told before. */
   onClose(error: LinkError | undefined): void
   /** A handler threw: a bug of ours, which has cost its stream or, outside of one, the session. */
@@ -218,6 +220,7 @@ export class Http2Session implements ConnectingHandler {
     this.#out.goaway(this.server ? this.#lastPeerId : 0, code, why)
     this.#lose(code, undefined)
     this.#out.flush()
+    this.owner.onClosing?.(code)
     // Who does not read would not read this either.
     if (this.link.congested) this.link.reset()
     else this.#linger()
@@ -252,6 +255,7 @@ export class Http2Session implements ConnectingHandler {
     this.#state = 'closing'
     this.#lose(http2Error.cancel, undefined)
     this.#out.flush()
+    this.owner.onClosing?.(http2Error.noError)
     this.link.destroyAfterFlush()
   }
 
