@@ -12,6 +12,7 @@ import {
 } from '@sluice/http'
 import { FieldBlock, framingKind, type HeaderField, headerField, Http2Head, pseudoId } from '@sluice/wire'
 import { GrpcExchange } from './exchange.ts'
+import { goOn } from './go-on.ts'
 import { decodeMessage } from './message.ts'
 import { frameMessage, MessageReader } from './messages.ts'
 import { httpOfStatus, statusCode } from './status.ts'
@@ -23,7 +24,15 @@ import type { Transcoder } from './transcode/transcoder.ts'
 const maxMessageBytes = 4 * 1024 ** 2
 
 /** Fields of a request that say what its JSON is. */
-const ofJson = new Set(['content-length', 'content-type', 'accept', 'te', 'accept-encoding', 'content-encoding'])
+const ofJson = new Set([
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'accept',
+  'accept-encoding',
+  'expect',
+  'te',
+])
 
 /** Fields of an answer that say what the messages are. */
 const ofMessages = new Set([
@@ -102,7 +111,13 @@ class TranscodeExchange extends GrpcExchange {
 
   /** The whole of it becomes one message. */
   protected override readsFirst(): boolean {
-    return !this.head.expectContinue
+    if (this.head.expectContinue) this.client.inform(goOn)
+    return true
+  }
+
+  /** Nothing else is waited for while it is read. */
+  override get paced(): boolean {
+    return true
   }
 
   protected override get maxStoredBytes(): number {
@@ -111,7 +126,7 @@ class TranscodeExchange extends GrpcExchange {
 
   protected override begin(route: HttpRoute, now?: number): void {
     const { upload } = this
-    if (!this.requestDone) {
+    if (!this.requestDone || upload.storedBytes > maxMessageBytes) {
       this.matched(route)
       this.fail(new ProxyError('bodyTooLarge', `the body is larger than ${maxMessageBytes} bytes`))
       return
@@ -167,6 +182,8 @@ class TranscodeExchange extends GrpcExchange {
   }
 
   #take(message: Buffer): void {
+    // What follows a message that could not be read.
+    if (this.reason !== 'ok') return
     const json = this.#binding.response(message)
     if (json instanceof TranscodeError) this.#failed(json)
     else if (this.#binding.serverStreaming) this.#stream(json)
@@ -232,7 +249,8 @@ class TranscodeExchange extends GrpcExchange {
     const { reasonHeader } = this.client.settings.options.config
     const plain = errorAnswer(error, { reasonHeader, retryAfterMs: this.retryAfterMs })
     const headers = plain.headers.filter(([name]) => name.toLowerCase() !== 'content-type')
-    const status = own === undefined ? plain.status : httpOfStatus(own.code)
+    // What is wrong with an answer is the upstream's doing, whatever it is called in gRPC.
+    const status = own === undefined || error.code === 'upstreamInvalid' ? plain.status : httpOfStatus(own.code)
     this.statusCode = status
     this.responseBegun = true
     this.client.sendAnswer({ status, headers: [['Content-Type', 'application/json'], ...headers], body })

@@ -21,6 +21,7 @@ import {
 } from '@sluice/wire'
 import { contentTypeOfWeb, contentTypeUpstream, grpcFormat, wantsText } from './content-type.ts'
 import { GrpcExchange } from './exchange.ts'
+import { goOn } from './go-on.ts'
 import type { Origins } from './web/cors.ts'
 import { WebDownload } from './web/download.ts'
 import { TextUpload } from './web/text-upload.ts'
@@ -78,10 +79,12 @@ export class WebExchange extends GrpcExchange {
     this.#download.text = this.#textDown
     // What goes up has no length of its own any more; where nothing comes, its end is told with the head.
     if (!this.requestDone) this.upload.kind = framingKind.chunked
-    const route = super.check(head)
-    // Servers of gRPC know nothing of a client that waits to be told to go on.
-    if (head.expectContinue && !(route instanceof ProxyError)) this.client.inform(goOn)
-    return route
+    return super.check(head)
+  }
+
+  protected override readsFirst(): boolean {
+    if (this.head.expectContinue) this.client.inform(goOn)
+    return super.readsFirst()
   }
 
   override requestProgress(): void {
@@ -139,6 +142,5 @@ export class WebExchange extends GrpcExchange {
 }
 
 const nothing = Buffer.alloc(0)
-const goOn = Http2Head.response(100, [])
 const malformed = new ProxyError('badRequest', 'the body is no base64')
 const teTrailers = headerField('te', 'trailers')
