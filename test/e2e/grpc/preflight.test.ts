@@ -1,0 +1,104 @@
+// What browsers ask before a page of another origin calls by gRPC-Web (CORS).
+import { expect } from 'chai'
+import { GrpcScene } from './support/grpc-scene.ts'
+import { exchange, type HttpClient, httpWays } from './support/http-ways.ts'
+import { echo } from './support/messages.ts'
+
+const origin = 'https://app.example.com'
+const target = `/${echo}/Unary`
+
+const question = (from: string, asked: readonly (readonly [string, string])[] = []) => ({
+  method: 'OPTIONS',
+  target,
+  fields: [['origin', from], ['access-control-request-method', 'POST'], ...asked] as const,
+})
+const ofWeb = [['access-control-request-headers', 'content-type,x-grpc-web,x-user-agent,authorization']] as const
+
+for (const way of httpWays) {
+  describe(`preflights of gRPC-Web over ${way.name}`, () => {
+    let scene: GrpcScene
+    let client: HttpClient
+
+    const open = async (listener: Record<string, unknown>): Promise<void> => {
+      scene = await GrpcScene.start({ listener: { web: { origins: [origin] }, ...listener } })
+      client = await way.connect(scene.port)
+    }
+
+    afterEach(async () => {
+      await client.close()
+      await scene.close()
+    })
+
+    it('let pages of a configured origin call, with the fields that they name', async () => {
+      await open({})
+      const answer = await exchange(client, question(origin, ofWeb))
+      expect([answer.status, answer.body.length]).to.deep.equal([204, 0])
+      expect(answer.field('access-control-allow-origin')).to.equal(origin)
+      expect(answer.field('access-control-allow-methods')).to.equal('POST')
+      expect(answer.field('access-control-allow-headers')).to.equal(
+        'content-type, x-grpc-web, x-user-agent, authorization',
+      )
+      expect(Number(answer.field('access-control-max-age'))).to.be.greaterThan(0)
+      expect(scene.backend.stats().total).to.equal(0)
+    })
+
+    it('refuse pages of other origins, and other methods', async () => {
+      await open({})
+      for (const asked of [
+        question('https://evil.example', ofWeb),
+        question('https://app.example.com.evil.example', ofWeb),
+        question('http://app.example.com', ofWeb),
+        question('null', ofWeb),
+        {
+          ...question(origin),
+          fields: [
+            ['origin', origin],
+            ['access-control-request-method', 'DELETE'],
+          ] as const,
+        },
+      ]) {
+        const answer = await exchange(client, asked)
+        expect([answer.status, answer.field('x-sluice-reason')], JSON.stringify(asked)).to.deep.equal([403, 'denied'])
+        expect(answer.field('access-control-allow-origin')).to.equal(undefined)
+      }
+    })
+
+    it('take no permit: the gate is for calls', async () => {
+      await open({ gate: { limit: 1, queue: 0 } })
+      const running = scene.client().start(echo, 'ServerStream', { behaviour: { responses: 1_000, delayMs: 20 } })
+      await running.message(0)
+      expect((await exchange(client, question(origin, ofWeb))).status).to.equal(204)
+      running.cancel()
+      await running.outcome
+    })
+
+    it('are counted under a protocol and a status', async () => {
+      await open({})
+      await exchange(client, question(origin, ofWeb))
+      await exchange(client, question('https://evil.example', ofWeb))
+      expect(scene.stage.accounts.map(({ protocol, status, reason }) => [protocol, status, reason])).to.deep.equal([
+        ['http', '204', 'ok'],
+        ['http', '403', 'denied'],
+      ])
+    })
+
+    it('that do not announce gRPC-Web go where other requests go on an http listener', async () => {
+      await open({
+        protocol: 'http',
+        routes: [
+          { match: { method: 'OPTIONS' }, respond: { status: 200, body: 'own' } },
+          { match: { service: echo }, upstream: 'shop' },
+        ],
+      })
+      const other = [['access-control-request-headers', 'content-type']] as const
+      expect(String((await exchange(client, question(origin, other))).body)).to.equal('own')
+      expect(String((await exchange(client, { method: 'OPTIONS', target: '/page' })).body)).to.equal('own')
+      expect((await exchange(client, question(origin, ofWeb))).status).to.equal(204)
+    })
+
+    it('are no business of a grpc listener without gRPC-Web', async () => {
+      await open({ web: undefined })
+      expect((await exchange(client, question(origin, ofWeb))).status).to.equal(415)
+    })
+  })
+}
