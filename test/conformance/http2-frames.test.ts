@@ -24,6 +24,14 @@ function casesOf(): { readonly category: string; readonly document: FrameCase }[
     )
 }
 
+/** The texts that a payload may hold. */
+interface FramePayload {
+  readonly data?: string
+  readonly header_block_fragment?: string
+  readonly opaque_data?: string
+  readonly additional_debug_data?: string
+}
+
 /** A frame in hexadecimal digits, and what it says or why it is wrong. */
 interface FrameCase {
   readonly wire: string
@@ -34,7 +42,7 @@ interface FrameCase {
     readonly type: number
     readonly flags: number
     readonly stream_identifier: number
-    readonly frame_payload: Readonly<Record<string, unknown>>
+    readonly frame_payload: FramePayload
   } | null
 }
 
@@ -73,14 +81,9 @@ function read(bytes: Buffer, step: number): Seen {
 }
 
 /** The texts in a payload, which must be found in what was read. */
-function textOf(payload: Readonly<Record<string, unknown>>): string {
-  return String(
-    payload['data'] ??
-      payload['header_block_fragment'] ??
-      payload['opaque_data'] ??
-      payload['additional_debug_data'] ??
-      '',
-  )
+function textOf(payload: FramePayload): string {
+  const { data, header_block_fragment, opaque_data, additional_debug_data } = payload
+  return data ?? header_block_fragment ?? opaque_data ?? additional_debug_data ?? ''
 }
 
 class Ignoring extends Http2Stream {

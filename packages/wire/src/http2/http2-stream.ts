@@ -308,10 +308,7 @@ export abstract class Http2Stream {
   addWindow(increment: number): boolean {
     this.#sendWindow += increment
     if (this.#sendWindow > MAX_31_BITS) return false
-    if (this.queuedBytes > 0) {
-      if (this.#sendWindow > 0) this.#out.ready(this)
-      else this.#out.unready(this)
-    }
+    if (this.queuedBytes > 0 && this.#sendWindow > 0) this.#out.ready(this)
     return true
   }
 
@@ -374,7 +371,7 @@ export abstract class Http2Stream {
 
   #endLocal(): void {
     this.#localEnded = true
-    if (this.#remoteEnded && !this.#telling) this.#close('ends')
+    if (this.#remoteEnded) this.#close('ends')
   }
 
   #tellHead(ended: boolean): void {
