@@ -7,16 +7,17 @@ import {
   type RawScript,
 } from '../../../packages/testkit/src/raw/index.ts'
 import {
+  type Asker,
   type Beyond,
   type Cell,
   type ClientState,
   type Driver,
+  type Expectation,
+  type Framing,
   gates,
   type UpstreamEnd,
   type UpstreamScript,
 } from './driver.ts'
-
-type Framing = 'length' | 'chunked'
 
 const get = (path: string, id: string) => `GET ${path}?id=${id} HTTP/1.1\r\nHost: ends.example\r\n\r\n`
 
@@ -162,6 +163,12 @@ const framed = (framing: Framing): ClientState[] => [
   },
 ]
 
+/** Where a client of HTTP/1.1 may stand. */
+export const http1ClientStates: readonly ClientState[] = [...always, ...framed('length'), ...framed('chunked')]
+
+/** Has a request of HTTP/1.1 take the gate. */
+export const holdHttp1: Driver['hold'] = (client, id) => client.write(get('/hang', id))
+
 /** Reads one request with its body; a body that never comes whole is read up to its end all the same. */
 async function readRequest(
   connection: RawConnection,
@@ -183,7 +190,8 @@ const halfResponses: Readonly<Record<Framing, string>> = {
 
 const flood = 8_000_000
 
-function serve(seen: (id: string, connection: RawConnection) => void): RawScript {
+/** The upstream of the client ends. */
+export function serveHttp1(seen: (id: string, connection: RawConnection) => void): RawScript {
   return async (connection) => {
     void connection.ended.then(() => connection.close())
     for (;;) {
@@ -228,7 +236,26 @@ const cut = (framing: Framing) => async (client: RawClient) => {
 
 const whole = (body: string) => async (client: RawClient) => {
   await client.write(get('/ok', 'x'))
-  await client.readUntil(body)
+  const head = await client.readHead()
+  const rest = await client.readUntil(/^Content-Length:/im.test(head) ? body : '0\r\n\r\n')
+  const [response] = parseResponses(Buffer.concat([Buffer.from(head, 'latin1'), rest]), { ended: false })
+  expect(response!.body.toString('latin1')).to.equal(body)
+}
+
+const answeredAfterHint = (status: number, reason: string) => async (client: RawClient) => {
+  await client.write(get('/ok', 'x'))
+  expect(await client.readHead()).to.match(/^HTTP\/1.1 103 /)
+  const [response] = parseResponses(Buffer.from(await client.readHead(), 'latin1'))
+  expect(response!.status).to.equal(status)
+  expect(response!.header('x-sluice-reason')).to.equal(reason)
+}
+
+/** A client of HTTP/1.1. */
+export const http1Asker: Asker = {
+  answered: (status, reason) => answered(status, reason),
+  answeredAfterHint,
+  cut,
+  whole,
 }
 
 const afterHead =
@@ -241,9 +268,10 @@ const afterHead =
 /** RST throws away what has not been read: it waits until some of it has come through to the client. */
 const writeThenReset =
   (bytes: string): UpstreamScript =>
-  async (connection, { clientHasBytes }) => {
+  async (connection, { clientBytes, clientHasBytes }) => {
+    const before = clientBytes()
     await connection.write(bytes)
-    await clientHasBytes()
+    await clientHasBytes(before)
     connection.rst()
   }
 
@@ -257,7 +285,8 @@ const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone'
 /** An RST may be read before the connection has been used, or after. */
 export const eitherReset = ['connectFailed', 'upstreamReset']
 
-const upstreamEnds: UpstreamEnd[] = [
+/** What an upstream of HTTP/1.1 may do. */
+export const http1UpstreamEnds = ({ answered, answeredAfterHint, cut, whole }: Asker): UpstreamEnd[] => [
   { name: 'refuses', script: 'refuses', expects: answered(502, 'connectFailed'), reason: 'connectFailed' },
   { name: 'hangs at connect', script: 'hangs', expects: answered(504, 'connectTimeout'), reason: 'connectTimeout' },
   {
@@ -282,11 +311,7 @@ const upstreamEnds: UpstreamEnd[] = [
     ([name, begun]): UpstreamEnd => ({
       name,
       script: afterHead(writeThenReset(`HTTP/1.1 103 Early Hints\r\n\r\n${begun}`)),
-      expects: async (client) => {
-        await client.write(get('/ok', 'x'))
-        expect(await client.readHead()).to.match(/^HTTP\/1.1 103 /)
-        expect(await client.readHead()).to.match(/^HTTP\/1.1 502 [^]*x-sluice-reason: upstreamReset/)
-      },
+      expects: answeredAfterHint(502, 'upstreamReset'),
       reason: 'upstreamReset',
     }),
   ),
@@ -325,12 +350,7 @@ const upstreamEnds: UpstreamEnd[] = [
   {
     name: 'FIN at the end of a body that ends with the connection',
     script: afterHead((one) => writeThenFin(one, 'HTTP/1.1 200 OK\r\n\r\nall of it')),
-    expects: async (client) => {
-      await client.write(get('/ok', 'x'))
-      const [response] = parseResponses(await client.readUntil('0\r\n\r\n'), { ended: false })
-      expect(response!.framing).to.equal('chunked')
-      expect(response!.body.toString()).to.equal('all of it')
-    },
+    expects: whole('all of it'),
     reason: 'ok',
   },
   {
@@ -368,10 +388,7 @@ const upstreamEnds: UpstreamEnd[] = [
   {
     name: 'surplus bytes after the response',
     script: afterHead((one) => one.write(`${ok}surplus`)),
-    expects: async (client, beyond) => {
-      await whole('done')(client)
-      await notReused(client, beyond)
-    },
+    expects: notReused(whole('done')),
     reason: 'ok',
   },
   {
@@ -381,19 +398,13 @@ const upstreamEnds: UpstreamEnd[] = [
       await eventually(() => idle() === 1)
       await one.write('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nothers')
     }),
-    expects: async (client, beyond) => {
-      await whole('done')(client)
-      await notReused(client, beyond)
-    },
+    expects: notReused(whole('done')),
     reason: 'ok',
   },
   {
     name: 'FIN while idle',
     script: afterHead((one) => writeThenFin(one, ok)),
-    expects: async (client, beyond) => {
-      await whole('done')(client)
-      await notReused(client, beyond)
-    },
+    expects: notReused(whole('done')),
     reason: 'ok',
   },
   {
@@ -405,19 +416,21 @@ const upstreamEnds: UpstreamEnd[] = [
 ]
 
 /** The connection is not kept, and the next request is served on another one. */
-async function notReused(client: RawClient, { idle }: Beyond): Promise<void> {
-  await eventually(() => idle() === 0)
-  await client.write(get('/ok', 'next'))
-  expect((await client.readUntil('done')).toString('latin1')).not.to.include('others')
-}
+export const notReused =
+  (served: Expectation) =>
+  async (client: RawClient, { idle }: Beyond): Promise<void> => {
+    await served(client)
+    await eventually(() => idle() === 0)
+    await served(client)
+  }
 
 /** HTTP/1.1 from client to upstream. */
 export const http1 = (options: { secure: boolean }): Driver => ({
   name: options.secure ? 'http 1→1 under TLS' : 'http 1→1',
   protocol: 'http',
   secure: options.secure,
-  script: serve,
-  hold: async (client, id) => client.write(get('/hang', id)),
-  clientStates: [...always, ...framed('length'), ...framed('chunked')],
-  upstreamEnds: options.secure ? [] : upstreamEnds,
+  script: serveHttp1,
+  hold: holdHttp1,
+  clientStates: http1ClientStates,
+  upstreamEnds: options.secure ? [] : http1UpstreamEnds(http1Asker),
 })
