@@ -125,11 +125,12 @@ describe('architecture', () => {
     expect(broken).to.deep.equal([])
   })
 
-  // A WebSocket begins as an exchange of HTTP and rides on its listener and connections: it has neither of its own.
+  // A WebSocket and a call of gRPC begin as exchanges of HTTP and ride on its listener and connections.
   const firstFiles: Readonly<Record<string, readonly string[]>> = {
     tcp: ['index', 'options', 'listener', 'exchange', 'connection'],
     http: ['index', 'options', 'listener', 'exchange', 'connection'],
     websocket: ['index', 'exchange'],
+    grpc: ['index', 'exchange'],
   }
   for (const [protocol, names] of Object.entries(firstFiles)) {
     it(`has the same first files in ${protocol}: ${names.join(', ')}`, () => {
@@ -142,7 +143,11 @@ describe('files', () => {
   /** Why a source may be longer than 400 lines. */
   const longer: Readonly<Record<string, string>> = {
     'packages/core/src/exchange.ts': 'the whole life of a unit, to be read at one sitting',
-    'packages/http/src/session.ts': 'the state machine of one client connection, whose steps all touch the same state',
+    'packages/http/src/exchange.ts': 'the narrow place between two halves: one short member for each thing that passes',
+    'packages/http/src/http1/session.ts':
+      'the state machine of one client connection, whose steps all touch the same state',
+    'packages/wire/src/http2/http2-session.ts': 'what one connection is: its life, its settings, its last words',
+    'packages/wire/src/http2/http2-stream.ts': 'the state machine of one stream, in both directions',
     'packages/wire/src/link/link.ts':
       'the one place that touches a socket: reading, writing and closing share its state',
     'packages/testkit/src/gate-contract.ts': 'a list of cases, read one by one',

@@ -1,13 +1,4 @@
-import {
-  type Connection,
-  type Connector,
-  Exchange,
-  type Head,
-  normalizePath,
-  ProxyError,
-  refusals,
-  stripPrefix,
-} from '@sluice/core'
+import { type Connection, type Connector, Exchange, type Head, ProxyError, refusals } from '@sluice/core'
 import {
   type FramingKind,
   fieldId,
@@ -28,11 +19,10 @@ import {
   type IncomingResponse,
   type Trailers,
 } from './half.ts'
-import { composeRequest } from './http1/request-out.ts'
-import { requestFields } from './http2/request-out.ts'
 import type { HttpRoute } from './options.ts'
-import type { RequestRewrite } from './request-rewrite.ts'
+import { OutgoingRequest } from './outgoing-request.ts'
 import { ownAnswer } from './own-answer.ts'
+import type { RequestRewrite } from './request-rewrite.ts'
 import { Upload } from './upload.ts'
 
 /** Without a byte either way, in milliseconds. Default: 300_000. */
@@ -49,8 +39,7 @@ export class HttpExchange extends Exchange implements Head, RequestRewrite {
   readonly upload: Upload
   /** The upstream half, while there is one. */
   protected carrier: Carrier | undefined
-  /** Head of the request as it came; unless it was retained, valid in the turn in which it came. */
-  protected head!: IncomingRequest
+  protected readonly outgoing = new OutgoingRequest()
   methodId: number = methodId.other
   /** Status of the response, also of one of ours; 0 before. */
   statusCode = 0
@@ -64,14 +53,6 @@ export class HttpExchange extends Exchange implements Head, RequestRewrite {
   loggedMethod = ''
   loggedTarget = ''
   loggedClient = ''
-  #path: string | undefined
-  #sentPath: string | undefined
-  #retained = false
-  /** The head as it goes up, in the words of either version: what a repetition sends. */
-  #bytes: Buffer | undefined
-  #fields: readonly HeaderField[] | undefined
-  /** For the fields of one request after another. */
-  readonly #room: HeaderField[] = []
 
   constructor(client: Client) {
     super(client.listener.runtime)
@@ -121,7 +102,7 @@ export class HttpExchange extends Exchange implements Head, RequestRewrite {
   }
 
   protected get replayable(): boolean {
-    return !this.upload.streamed && (this.#bytes !== undefined || this.#fields !== undefined || this.#retained)
+    return !this.upload.streamed && this.outgoing.repeatable
   }
 
   /** Where the client's bytes of the body go: `upload`, unless they have to be read differently first. */
@@ -130,6 +111,11 @@ export class HttpExchange extends Exchange implements Head, RequestRewrite {
   }
 
   // Head: what routes are matched on. Strings are made only when a route asks.
+
+  /** As it came; valid in the turn in which it came, and as long as the request waits. */
+  protected get head(): IncomingRequest {
+    return this.outgoing.head
+  }
 
   get host(): string {
     return this.head.host
@@ -140,7 +126,7 @@ export class HttpExchange extends Exchange implements Head, RequestRewrite {
   }
 
   get path(): string {
-    return (this.#path ??= this.head.path)
+    return this.outgoing.path
   }
 
   get clientAddress(): string {
@@ -175,16 +161,8 @@ export class HttpExchange extends Exchange implements Head, RequestRewrite {
     this.requestDone = true
     this.responseBegun = false
     this.firstByteAt = 0
-    this.#path = undefined
-    this.#sentPath = undefined
-    this.#forgetHead()
+    this.outgoing.begin()
     this.upload.begin(framingKind.none)
-  }
-
-  #forgetHead(): void {
-    this.#retained = false
-    this.#bytes = undefined
-    this.#fields = undefined
   }
 
   /**
@@ -194,7 +172,7 @@ export class HttpExchange extends Exchange implements Head, RequestRewrite {
   request(head: IncomingRequest, kind: FramingKind, contentLength: number): void {
     this.open()
     this.#begin()
-    this.head = head
+    this.outgoing.head = head
     this.methodId = head.methodId
     this.requestDone = kind === framingKind.none || (kind === framingKind.length && contentLength === 0)
     this.upload.kind = kind
@@ -239,20 +217,14 @@ export class HttpExchange extends Exchange implements Head, RequestRewrite {
   }
 
   /** The most specific route, once the path is known to be one that all read alike. */
-  protected findRoute(head: IncomingRequest): HttpRoute | ProxyError {
+  protected findRoute(_head: IncomingRequest): HttpRoute | ProxyError {
     const { options, router } = this.client.settings
-    if (!head.plainPath) {
-      const normal = normalizePath(head.path, options.config.pathMode)
-      if (normal === undefined) return new ProxyError('badRequest', 'the path is not one that all would read alike')
-      this.#path = normal.path
-      if (normal.hadDots) this.#sentPath = normal.path
+    if (!this.outgoing.normalize(options.config.pathMode)) {
+      return new ProxyError('badRequest', 'the path is not one that all would read alike')
     }
     const route = router.match(this)
     if (route === undefined) return refusals.noRoute
-    if (route.stripPrefix !== undefined) {
-      const came = this.#sentPath ?? head.path
-      this.#sentPath = stripPrefix(came, route.stripPrefix) ?? stripPrefix(this.path, route.stripPrefix) ?? came
-    }
+    if (route.stripPrefix !== undefined) this.outgoing.strip(route.stripPrefix)
     return route
   }
 
@@ -289,9 +261,7 @@ export class HttpExchange extends Exchange implements Head, RequestRewrite {
   }
 
   protected retain(): void {
-    if (this.#retained) return
-    this.#retained = true
-    this.head = this.head.retain()
+    this.outgoing.retain()
   }
 
   /** The turn ends before the body does: a request that is not on its way yet needs its head later. */
@@ -300,7 +270,7 @@ export class HttpExchange extends Exchange implements Head, RequestRewrite {
   }
 
   get sentPath(): string | undefined {
-    return this.#sentPath
+    return this.outgoing.sentPath
   }
 
   get defaultHost(): string {
@@ -313,26 +283,12 @@ export class HttpExchange extends Exchange implements Head, RequestRewrite {
 
   /** The head of the request as it goes up on HTTP/1.1. */
   http1Request(): Buffer {
-    if (this.#bytes === undefined) {
-      const { out, length } = composeRequest(
-        this.head,
-        this.client.origin,
-        this,
-        this.upload.kind === framingKind.chunked,
-      )
-      this.#bytes = Buffer.allocUnsafe(length)
-      out.copy(this.#bytes, 0, 0, length)
-    }
-    return this.#bytes
+    return this.outgoing.http1(this.client.origin, this, this.upload.kind === framingKind.chunked)
   }
 
   /** The head of the request as it goes up on HTTP/2; `scheme`: that of the connection. */
   http2Request(scheme: 'http' | 'https'): readonly HeaderField[] {
-    if (this.#fields === undefined) {
-      requestFields(this.#room, this.head, this.client.origin, this, scheme)
-      this.#fields = this.#room
-    }
-    return this.#fields
+    return this.outgoing.http2(this.client.origin, this, scheme)
   }
 
   protected forward(connection: Connection): void {
@@ -385,7 +341,7 @@ export class HttpExchange extends Exchange implements Head, RequestRewrite {
     this.firstByteAt = this.runtime.clock()
     this.statusCode = head.status
     this.responseBegun = true
-    this.#forgetHead()
+    this.outgoing.forget()
     this.upload.forget()
     this.endpoint!.health.answered(head.status)
     this.respond(head, kind, available)
@@ -398,9 +354,7 @@ export class HttpExchange extends Exchange implements Head, RequestRewrite {
 
   /** Whether the request asks for a stream of events, whose head may be as long in coming as the first event. */
   get wantsEvents(): boolean {
-    const head = this.#bytes?.toString('latin1') ?? ''
-    if (/^accept:[^\r]*text\/event-stream/im.test(head)) return true
-    return this.#fields?.some(({ name, value }) => name === 'accept' && value.includes('text/event-stream')) ?? false
+    return this.outgoing.wantsEvents
   }
 
   /** The response's body is complete. */
@@ -476,7 +430,7 @@ export class HttpExchange extends Exchange implements Head, RequestRewrite {
   protected settled(): void {
     this.carrier = undefined
     this.upload.forget()
-    this.#forgetHead()
+    this.outgoing.forget()
     this.client.exchangeSettled()
   }
 }
