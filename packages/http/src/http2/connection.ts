@@ -66,7 +66,8 @@ export class Http2Connection extends Connection implements Http2SessionOwner, Ex
     const stream = this.#spare.pop() ?? new UpstreamStream(this)
     this.link.account = exchange.client.listener.held
     this.#session.open(stream)
-    stream.carry(exchange)
+    // It may have died unseen only while it carried nothing.
+    stream.carry(exchange, this.carrying === 1 && this.leases > 1)
     if (this.carrying === 1) this.#watch()
     return stream
   }

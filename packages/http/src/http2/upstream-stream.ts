@@ -30,6 +30,7 @@ export class UpstreamStream extends Http2Stream implements Carrier, BodyReceiver
   #epoch = 0
   #headDone = false
   #interim = 0
+  #wasIdle = false
   #responseMs = Infinity
   #idleMs = Infinity
   /** The timer runs until the head of the response must have come, and not from slice to slice of silence. */
@@ -44,8 +45,12 @@ export class UpstreamStream extends Http2Stream implements Carrier, BodyReceiver
     this.#timer = new Timer(this, connection.wheel)
   }
 
-  /** Begins to serve an exchange: sends what is there of its request. The session has given the stream its id. */
-  carry(exchange: HttpExchange): void {
+  /**
+   * Begins to serve an exchange: sends what is there of its request. The session has given the stream its id.
+   * `wasIdle`: the connection had served others, and carried nobody.
+   */
+  carry(exchange: HttpExchange, wasIdle: boolean): void {
+    this.#wasIdle = wasIdle
     this.#exchange = exchange
     this.#epoch = exchange.epoch
     this.#headDone = false
@@ -205,7 +210,7 @@ export class UpstreamStream extends Http2Stream implements Carrier, BodyReceiver
     this.#fail(
       new ProxyError('upstreamReset', error?.message ?? what, {
         progress: this.#headDone ? 'responseBegun' : 'requestSent',
-        reusedConnection: by === 'connection' && this.#connection.leases > 1,
+        reusedConnection: by === 'connection' && this.#wasIdle && !this.#headDone,
         refused: !processed,
         cause: reset,
       }),

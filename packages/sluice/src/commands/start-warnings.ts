@@ -50,4 +50,13 @@ export function warnAtStart(log: Logger, config: Config, threads: number, machin
       'net.ipv4.tcp_migrate_req is 0: when a listener closes, some of those who are connecting at that moment may be reset',
     )
   }
+  for (const { name, protocol, pool } of config.upstreams) {
+    // A connection of HTTP/2 that one thread uses all the time is never free for another one.
+    if (protocol !== 'http1' && pool.maxConnections < threads) {
+      log.warn(
+        `upstreams.${name}: maxConnections ${pool.maxConnections} is less than the ${threads} threads, which share no ` +
+          'connection of HTTP/2: some may wait for one until `timeouts.connect` has passed',
+      )
+    }
+  }
 }

@@ -49,6 +49,23 @@ describe('what is said of the machine at the start', () => {
     expect(said({ migratesConnects: false }, 1)).to.deep.equal([])
   })
 
+  it('is that threads would wait for the few connections of an upstream of HTTP/2', () => {
+    const lines: string[] = []
+    const log = pino({ base: null, timestamp: false }, { write: (line: string) => lines.push(line) })
+    const upstream = (maxConnections: number, protocol: 'auto' | 'http1') => ({
+      endpoints: ['127.0.0.1:1'],
+      pool: { maxConnections },
+      protocol,
+    })
+    const { config } = parseConfigObject({
+      listeners: { a: { bind: '127.0.0.1:1', protocol: 'http', upstream: 'few' } },
+      upstreams: { few: upstream(1, 'auto'), enough: upstream(2, 'auto'), older: upstream(1, 'http1') },
+    })
+    warnAtStart(log, config!, 2, fine)
+    expect(lines).to.have.length(1)
+    expect(lines[0]).to.include('upstreams.few: maxConnections 1 is less than the 2 threads')
+  })
+
   it('is asked of this machine', function () {
     if (process.platform !== 'linux') this.skip()
     expect(thisMachine().descriptors ?? 1).to.be.above(0)
