@@ -19,14 +19,12 @@ import {
   type IncomingResponse,
   type Trailers,
 } from './half.ts'
+import { defaultIdleMs } from './idle.ts'
 import type { HttpRoute } from './options.ts'
 import { OutgoingRequest } from './outgoing-request.ts'
 import { ownAnswer } from './own-answer.ts'
 import type { RequestRewrite } from './request-rewrite.ts'
 import { Upload } from './upload.ts'
-
-/** Without a byte either way, in milliseconds. Default: 300_000. */
-export const defaultIdleMs = 300_000
 
 /**
  * One HTTP request and its response, between a client and the carrier of its upstream half.

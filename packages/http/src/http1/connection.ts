@@ -16,8 +16,9 @@ import {
   ResponseHead,
 } from '@sluice/wire'
 import { connectError, responseError } from '../errors.ts'
-import { defaultIdleMs, type HttpExchange } from '../exchange.ts'
+import type { HttpExchange } from '../exchange.ts'
 import type { Carrier } from '../half.ts'
+import { defaultIdleMs } from '../idle.ts'
 import { BodyReader } from './body-reader.ts'
 import { BodyWriter } from './body-writer.ts'
 
