@@ -309,7 +309,13 @@ export class Http2Session implements ConnectingHandler {
   /** A stream was refused before it was one. */
   noteRefused(id: number): void {
     this.#memory.note(id, closedBy.us)
-    this.lateBytes += Math.max(DEFAULT_WINDOW, this.options.window)
+    this.#expectLate(Math.max(DEFAULT_WINDOW, this.options.window))
+  }
+
+  /** No more than can be on its way at once: not all that was ever reset. */
+  #expectLate(bytes: number): void {
+    const { maxStreams, maxWindow } = this.options
+    this.lateBytes = Math.min(this.lateBytes + bytes, maxStreams * maxWindow)
   }
 
   /** The peer opens a stream: whether it is refused, and if so, whether it is worth a word. */
@@ -337,7 +343,7 @@ export class Http2Session implements ConnectingHandler {
     this.#memory.note(stream.id, closedBy[by])
     this.closedStreams++
     if (by === 'ends') this.servedStreams++
-    else if (by === 'us' && !stream.remoteEnded) this.lateBytes += stream.receiveWindow
+    else if (by === 'us' && !stream.remoteEnded) this.#expectLate(stream.receiveWindow)
   }
 
   /** The object of a closed stream was given back. */

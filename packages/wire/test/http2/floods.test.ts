@@ -194,6 +194,40 @@ describe('Http2Session bounds floods', () => {
     await client.close()
   })
 
+  it('a client that asks for its content octet by octet, by maxWindowUpdates', async () => {
+    const { peer } = await served(
+      (stand) => {
+        stand.onHeadDo = (stream) => {
+          stream.sendHead(fields(':status 200'), false)
+          stream.sendData(Buffer.alloc(1_000), 0, 1_000, true)
+        }
+      },
+      { maxWindowUpdates: 20 },
+      { settings: [[4, 0]] },
+    )
+    await peer.send(get(1))
+    await peer.next({ type: h2.headers })
+    let octets = 0
+    for (;;) {
+      await peer.send(windowUpdateFrame(1, 1))
+      const { type } = await peer.next()
+      if (type === h2.goaway) break
+      octets++
+    }
+    expect(octets).to.be.within(19, 200)
+    expect((await peer.ending()).debug).to.equal('more than maxWindowUpdates allows')
+  })
+
+  it('no client that does not know maxStreams yet', async () => {
+    const { port, stands } = await serving(noAnswer, { maxStreams: 1, maxResets: 20, maxPings: 100 })
+    const peer = new RawHttp2(await RawClient.connect(port))
+    await peer.send(Buffer.from(h2.preface), settingsFrame(), ...ids(100).map(get), pingFrame())
+    await peer.next({ type: h2.ping })
+    expect(peer.frames.filter(({ type }) => type === h2.rstStream).length).to.equal(99)
+    expect(stands[0]!.streams.length).to.equal(1)
+    await peer.close()
+  })
+
   it('what comes late for streams that were reset, by the windows that they had', async () => {
     const { peer } = await served((stand) => {
       stand.onHeadDo = (stream) => stream.reset(http2Error.cancel)

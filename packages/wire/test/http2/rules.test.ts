@@ -254,6 +254,27 @@ describe('Http2Session keeps the rules', () => {
     ],
   ])
 
+  describeCases('of HEADERS in parts (§6.2, §6.10)', [
+    [
+      'that depend on themselves',
+      'stream PROTOCOL_ERROR',
+      frame(h2.headers, {
+        id: 1,
+        flags: endStream | priorityFlag,
+        payload: Buffer.concat([selfDependent, block.subarray(0, 9)]),
+      }),
+      frame(h2.continuation, { id: 1, flags: endHeaders, payload: block.subarray(9) }),
+    ],
+    [
+      'one after the other',
+      'nothing',
+      ...[1, 3, 5].flatMap((id) => [
+        frame(h2.headers, { id, payload: block.subarray(0, 9) }),
+        frame(h2.continuation, { id, flags: endHeaders, payload: block.subarray(9) }),
+      ]),
+    ],
+  ])
+
   describeCases('of PRIORITY and RST_STREAM (§6.3, §6.4)', [
     ['PRIORITY without a stream', 'connection PROTOCOL_ERROR', frame(h2.priority, { payload: [0, 0, 0, 0, 1] })],
     [

@@ -192,6 +192,44 @@ describe('Http2Session, a server', () => {
     expect(stand.streams[1]!.head.header('x-a')).to.equal('1')
   })
 
+  it('tells a stream nothing more of a frame in whose middle it was reset, and no other stream either', async () => {
+    const { peer, stand } = await served((stand) => {
+      stand.onHeadDo = (stream, _head, ended) => {
+        if (ended) stream.sendHead(fields(':status 200'), true)
+      }
+      stand.onDataDo = (stream) => stream.reset(http2Error.cancel)
+    })
+    const bytes = Buffer.concat([
+      headersFrame(1, requestFields('/', 'POST'), endHeaders),
+      dataFrame(1, 'x'.repeat(100), { end: true }),
+      headersFrame(3, requestFields()),
+    ])
+    for (let at = 0; at < bytes.length; at += 10) stand.session.feed(bytes, at, Math.min(at + 10, bytes.length))
+    expect((await peer.message(3)).status).to.equal(200)
+    expect(stand.streams[0]!.contentBytes).to.be.within(1, 10)
+    expect(stand.streams[0]!.events.slice(1)).to.deep.equal(['closed'])
+  })
+
+  it('keeps to the table that the peer has, also when it was emptied in between', async () => {
+    const { peer } = await served((stand) => {
+      stand.onHeadDo = (stream) => stream.sendHead(fields(':status 200', 'x-a something'), true)
+    })
+    await peer.send(headersFrame(1, requestFields()))
+    await peer.message(1)
+    await peer.send(settingsFrame([1, 0], [1, 4_096]), headersFrame(3, requestFields()))
+    const head = await peer.next({ type: h2.headers })
+    // RFC 7541 §4.2: the lowest size is said, then the last one.
+    expect(head.payload.subarray(0, 4).toString('hex')).to.equal('20' + '3fe11f')
+    expect(head.fields).to.deep.equal([
+      [':status', '200'],
+      ['x-a', 'something'],
+    ])
+    await peer.send(settingsFrame([1, 0]), headersFrame(5, requestFields()))
+    const other = await peer.next({ type: h2.headers })
+    expect(other.payload[0]).to.equal(0x20)
+    expect(other.fields).to.deep.equal(head.fields)
+  })
+
   it('costs a stream whose handler throws, and no other', async () => {
     const { peer, stand } = await served((stand) => {
       stand.onHeadDo = (stream, head) => {
@@ -221,7 +259,8 @@ describe('Http2Session, a server', () => {
     await peer.send(headersFrame(3, requestFields()), frame(h2.ping, { flags: h2.ack, payload: ping.payload }))
     const second = await peer.next({ type: h2.goaway })
     expect(second.payload.toString('hex')).to.equal('00000003' + '00000000')
-    await peer.send(headersFrame(5, requestFields()))
+    await peer.send(headersFrame(5, requestFields()), pingFrame())
+    await peer.next({ type: h2.ping, flags: h2.ack })
     for (const stream of stand.streams) stream.sendHead(fields(':status 200'), true)
     expect((await peer.message(3)).status).to.equal(200)
     expect((await peer.ending()).code).to.equal(0)
