@@ -16,7 +16,7 @@ import { statusCode } from './status.ts'
 const maxQuestionBytes = 4_096
 
 /** How often a watched service is looked at, in milliseconds. */
-const lookEveryMs = 1_000
+const lookEveryMs = 500
 
 /** Answers grpc.health.v1 for the listener itself: the whole of it, or one of the services that its routes lead to. */
 export const ownHealth: ExchangeHandler = {
@@ -61,7 +61,7 @@ class HealthExchange extends GrpcExchange {
   }
 
   #watch(): void {
-    this.#look ??= new Timer(this, this.runtime.coarse)
+    this.#look ??= new Timer(this, this.runtime.fine)
     const status = this.#status()
     if (status !== this.#told) this.#tell(status)
     // Whoever drains has said so, and is about to close.
@@ -75,10 +75,18 @@ class HealthExchange extends GrpcExchange {
   }
 
   #status(): ServingStatusName {
-    const { listener, settings } = this.client
+    const { listener } = this.client
     if (listener.draining) return 'NOT_SERVING'
     if (this.#service === '') return 'SERVING'
-    const route = settings.router.match({
+    const upstream = this.#routed()?.upstream
+    if (upstream === undefined) return 'SERVICE_UNKNOWN'
+    return upstream.endpoints.some(({ usable }) => usable) ? 'SERVING' : 'NOT_SERVING'
+  }
+
+  /** By the latest configuration: who watches may do so for longer than one of them lives. */
+  #routed(): HttpRoute | undefined {
+    const { router, options } = this.client.listener.settings
+    const whole = router.match({
       protocol: 'grpc',
       host: this.host,
       path: `/${this.#service}/`,
@@ -87,8 +95,8 @@ class HealthExchange extends GrpcExchange {
       clientAddress: this.clientAddress,
       tlsName: this.tlsName,
     })
-    if (route?.upstream === undefined) return 'SERVICE_UNKNOWN'
-    return route.upstream.endpoints.some(({ usable }) => usable) ? 'SERVING' : 'NOT_SERVING'
+    // There may be routes for some of its methods alone.
+    return whole ?? options.routes.find(({ match }) => match.service === this.#service)
   }
 
   #tell(status: ServingStatusName): void {
