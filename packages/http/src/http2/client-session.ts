@@ -16,8 +16,9 @@ import { ClientStream } from './client-stream.ts'
 /** How long a PING may wait for its answer, in milliseconds. */
 const pongMs = 20_000
 
-/** Streams' objects kept for later ones, at most. */
+/** Streams' objects kept for later ones at most, and while there are none: connections may rest by the thousand. */
 const maxSpare = 128
+const maxSpareIdle = 4
 
 /** One client connection that speaks HTTP/2: the downstream half of many exchanges at once. */
 export class ClientSession implements ClientConnection, Http2SessionOwner, Expirable {
@@ -39,6 +40,8 @@ export class ClientSession implements ClientConnection, Http2SessionOwner, Expir
   #framesSeen = -1
   #pinging = false
   #draining = false
+  /** It has rested for too long, and was told so. */
+  #dismissed = false
 
   /** `local`: accepted on a Unix socket, where peers have no address. */
   constructor(listener: HttpListener, link: Link, local: boolean) {
@@ -88,6 +91,7 @@ export class ClientSession implements ClientConnection, Http2SessionOwner, Expir
 
   onIdle(): void {
     this.#idleSince = this.listener.runtime.clock()
+    if (this.#spare.length > maxSpareIdle) this.#spare.length = maxSpareIdle
   }
 
   onClose(_error: LinkError | undefined): void {
@@ -101,10 +105,10 @@ export class ClientSession implements ClientConnection, Http2SessionOwner, Expir
 
   // Its time.
 
-  #watch(): void {
+  #watch(atMostMs = Infinity): void {
     const { headMs, keepAliveMs } = this.settings.timeouts
     const { pingMs, maxAgeMs } = this.settings.options.config.http2
-    const every = Math.min(headMs, keepAliveMs, pingMs, maxAgeMs)
+    const every = Math.min(headMs, keepAliveMs, pingMs, maxAgeMs, atMostMs)
     if (every !== Infinity) this.#timer.arm(every)
   }
 
@@ -124,9 +128,12 @@ export class ClientSession implements ClientConnection, Http2SessionOwner, Expir
   #restTooLong(): void {
     const { keepAliveMs } = this.settings.timeouts
     const left = this.#idleSince + keepAliveMs - this.listener.runtime.clock()
-    if (left <= 0) this.session.shutdown()
-    else this.#watch()
-    if (left > 0 && left < keepAliveMs) this.#timer.arm(left)
+    if (left > 0) return this.#watch(left)
+    // Who does not answer the PING of the shutdown is not waited for.
+    if (this.#dismissed) return this.session.close(http2Error.noError)
+    this.#dismissed = true
+    this.session.shutdown()
+    this.#timer.arm(pongMs)
   }
 
   #askAfterPeer(quiet: boolean): void {

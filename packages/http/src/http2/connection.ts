@@ -82,6 +82,7 @@ export class Http2Connection extends Connection implements Http2SessionOwner, Ex
   }
 
   idled(): void {
+    this.#spare.length = 0
     this.#timer.arm(this.pool.options.idleTimeoutMs)
     this.idleUntil = this.#timer.deadline
   }
