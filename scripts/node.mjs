@@ -8,21 +8,24 @@ export const pinnedNode = join(root, 'node_modules', 'node', 'bin', process.plat
 export const sourceCondition = '--conditions=@sluice/source'
 
 /**
- * Runs Node with `args` and resolves with its exit code.
+ * Runs Node with `args` and resolves with its exit code. What it prints goes to `output`, a function, if there is one.
  *
  * Signals are passed on. SIGINT is the exception on a terminal: Ctrl-C reaches the whole foreground group, and a
  * second one, passed on by us, would mean "stop at once".
  */
-export function run(args, { node = pinnedNode, ...options } = {}) {
+export function run(args, { node = pinnedNode, output, ...options } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(node, args, { cwd: root, stdio: 'inherit', ...options })
+    const stdio = output === undefined ? 'inherit' : ['ignore', 'pipe', 'pipe']
+    const child = spawn(node, args, { cwd: root, stdio, ...options })
+    child.stdout?.on('data', output)
+    child.stderr?.on('data', output)
     const forward = (signal) => {
       if (signal === 'SIGINT' && process.stdin.isTTY) return
       child.kill(signal)
     }
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2']) process.on(signal, forward)
     child.once('error', reject)
-    child.once('exit', (code, signal) => {
+    child.once('close', (code, signal) => {
       for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2']) process.removeListener(name, forward)
       resolve(signal === null ? code : 1)
     })

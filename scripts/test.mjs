@@ -58,12 +58,30 @@ const env = { SLUICE_POISON: '1', ...process.env }
 if (soak) env.SLUICE_SCALE = 'soak'
 if (h2spec !== undefined) env.SLUICE_H2SPEC = h2spec
 const named = args.some((word) => existsSync(join(root, word)) || word.includes('*'))
-const files = named
-  ? []
-  : conformance
-    ? ['test/conformance/**/*.test.ts']
-    : ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts']
-const mocha = bin('mocha', 'bin', 'mocha.js')
-process.exit(
-  await run(['--throw-deprecation', '--expose-gc', sourceCondition, mocha, ...files, ...args], { node, env }),
-)
+const mocha = (files, options = {}) => {
+  const script = bin('mocha', 'bin', 'mocha.js')
+  const words = ['--throw-deprecation', '--expose-gc', sourceCondition, script, ...files, ...args]
+  return run(words, { node, env, ...options })
+}
+if (named) process.exit(await mocha([]))
+if (conformance) process.exit(await mocha(['test/conformance/**/*.test.ts']))
+
+// Two halves: most tests wait for sockets, and a machine has two cores at least.
+const inside = [
+  'packages/*/test/**/*.test.ts',
+  'test/*.test.ts',
+  'test/{conformance,docs,integrity,mutations}/**/*.test.ts',
+]
+const through = ['test/{e2e,grpc}/**/*.test.ts']
+if (soak) {
+  // One after the other: the full sizes measure memory and time.
+  const codes = [await mocha(inside), await mocha(through)]
+  process.exit(Math.max(...codes))
+}
+const printed = []
+const other = mocha(through, { output: (chunk) => printed.push(chunk) })
+const code = await mocha(inside)
+console.error('\nWhat crosses packages, run at the same time:')
+const otherCode = await other
+process.stdout.write(Buffer.concat(printed))
+process.exit(Math.max(code, otherCode))
