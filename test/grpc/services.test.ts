@@ -122,7 +122,12 @@ describe('Services through Sluice', () => {
 
   for (const listener of ['rpc', 'web']) {
     describe(`JSON on the ${listener} listener`, () => {
-      const ask = (path: string, init?: RequestInit) => fetch(`http://127.0.0.1:${stage.port(listener)}${path}`, init)
+      const ask = (path: string, init: RequestInit = {}) =>
+        fetch(`http://127.0.0.1:${stage.port(listener)}${path}`, {
+          ...init,
+          // The end of the stage awaits that of every connection.
+          headers: { 'content-type': 'application/json', connection: 'close' },
+        })
 
       it('fills nested and repeated fields from the path and the query', async () => {
         const response = await ask('/shop/v1/orders/7?view=FULL&page.size=2&page.token=x&tags=a&tags=b')
@@ -140,13 +145,11 @@ describe('Services through Sluice', () => {
       it('takes a body, whole or for one field', async () => {
         const placed = await ask('/shop/v1/orders?dryRun=true', {
           method: 'POST',
-          headers: { 'content-type': 'application/json' },
           body: JSON.stringify({ customer: 'c', items: [{ sku: 's', quantity: 2, price: 1.5 }] }),
         })
         expect(await placed.json()).to.deep.include({ id: '100', customer: 'c', state: 'PLACED' })
         const cancelled = await ask('/shop/v1/orders/5:cancel', {
           method: 'POST',
-          headers: { 'content-type': 'application/json' },
           body: JSON.stringify({ reason: 'late' }),
         })
         expect(await cancelled.json()).to.deep.include({ id: '5', state: 'CANCELLED', labels: { reason: 'late' } })
@@ -171,7 +174,6 @@ describe('Services through Sluice', () => {
         expect([bad.status, ((await bad.json()) as { code: number }).code]).to.deep.equal([400, 3])
         const empty = await ask('/shop/v1/orders', {
           method: 'POST',
-          headers: { 'content-type': 'application/json' },
           body: '{}',
         })
         expect([empty.status, ((await empty.json()) as { code: number }).code]).to.deep.equal([400, 3])
