@@ -65,8 +65,7 @@ for (const way of httpWays) {
 
     it('take no permit: the gate is for calls', async () => {
       await open({ gate: { limit: 1, queue: 0 } })
-      const running = scene.client().start(echo, 'ServerStream', { behaviour: { responses: 1_000, delayMs: 20 } })
-      await running.message(0)
+      const running = await scene.longCall()
       expect((await exchange(client, question(origin, ofWeb))).status).to.equal(204)
       running.cancel()
       await running.outcome

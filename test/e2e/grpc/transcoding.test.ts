@@ -214,8 +214,7 @@ for (const way of httpWays) {
 
       it("of Sluice's own are JSON too, with Retry-After where waiting helps", async () => {
         await open({ upstream: { gate: { limit: 1, queue: 0 } } })
-        const running = scene.client().start(echo, 'ServerStream', { behaviour: { responses: 1_000, delayMs: 20 } })
-        await running.message(0)
+        const running = await scene.longCall()
         const refused = await ask('GET', '/shop/v1/orders/7')
         expect([refused.status, refused.field('x-sluice-reason')]).to.deep.equal([503, 'queueFull'])
         expect(Number(refused.field('retry-after'))).to.be.at.least(1)

@@ -219,9 +219,7 @@ for (const way of httpWays) {
 
       it('waits at a gate, and says when it is shut', async () => {
         await open({ upstream: { gate: { limit: 1, queue: 0 } } })
-        const other = scene.client()
-        const running = other.start(echo, 'ServerStream', { behaviour: { responses: 1_000, delayMs: 20 } })
-        await running.message(0)
+        const running = await scene.longCall()
         const refused = await call({ text: 'a' })
         expect(refused.field('grpc-status')).to.equal('14')
         expect(Number(refused.field('grpc-retry-pushback-ms'))).to.be.greaterThan(0)

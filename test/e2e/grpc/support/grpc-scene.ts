@@ -1,6 +1,7 @@
 import type { ClientOptions } from '@grpc/grpc-js'
 import {
   type GrpcBackend,
+  type GrpcCall,
   type GrpcBackendOptions,
   GrpcClient,
   protosDir,
@@ -9,6 +10,7 @@ import {
 import { RawHttp2 } from '../../../../packages/testkit/src/http2/index.ts'
 import { eventually } from '../../../../packages/testkit/src/raw/index.ts'
 import { Stage, type Written } from '../../support/stage.ts'
+import { echo } from './messages.ts'
 
 /** What a scene is made of besides one gRPC backend, one listener `rpc` and one upstream `shop`. */
 export interface SceneWritten {
@@ -67,6 +69,15 @@ export class GrpcScene {
     const client = new GrpcClient(`127.0.0.1:${this.stage.port(listener)}`, options)
     this.#closers.push(() => client.close())
     return client
+  }
+
+  /** Makes a call that runs until it is cancelled, or the scene ends; it runs when this resolves. */
+  async longCall(): Promise<GrpcCall> {
+    const behaviour = { responses: 100_000, delayMs: 20 }
+    const call = this.client().start(echo, 'ServerStream', { behaviour }, { deadlineMs: 0 })
+    await call.message(0)
+    this.#closers.unshift(() => call.cancel())
+    return call
   }
 
   /** A client that speaks HTTP/2 frame by frame. */
