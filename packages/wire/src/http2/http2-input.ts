@@ -16,6 +16,9 @@ const noBytes = Buffer.alloc(0)
 /** The block of a header section may be longer than the section when it is bounded so low; beyond this it is none. */
 const minBlockBytes = 65_536
 
+/** Streams over `maxStreams` that a peer may open before it has our SETTINGS, for each of `maxResets`. */
+const earlyRefusals = 10
+
 /** For sections that nobody is told of: they are read for the sake of the table. One for all sessions of the thread. */
 const nobodysHead = new Http2Head()
 
@@ -43,6 +46,7 @@ export class Http2Input implements FrameSink {
   #block = noBytes
   #blockBytes = 0
   #continuations = 0
+  #earlyRefusals = 0
 
   constructor(session: Http2Session, out: Http2Output) {
     const { options } = session
@@ -260,8 +264,8 @@ export class Http2Input implements FrameSink {
       if (this.#decode(nobodysHead, buf, start, end) === hpackError.compression || refusal === 'silent') return
       this.#out.rstStream(id, http2Error.refusedStream)
       session.noteRefused(id)
-      // Before it has our SETTINGS it cannot know better.
-      if (session.settingsAcked) session.blame()
+      // Before it has our SETTINGS it cannot know better; one that never says that it has them need not be believed.
+      if (session.settingsAcked || ++this.#earlyRefusals > earlyRefusals * session.options.maxResets) session.blame()
       return
     }
     const stream = session.owner.newStream()
