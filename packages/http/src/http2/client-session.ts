@@ -91,7 +91,6 @@ export class ClientSession implements ClientConnection, Http2SessionOwner, Expir
 
   onIdle(): void {
     this.#idleSince = this.listener.runtime.clock()
-    if (this.#spare.length > maxSpareIdle) this.#spare.length = maxSpareIdle
   }
 
   onClose(_error: LinkError | undefined): void {
@@ -126,6 +125,8 @@ export class ClientSession implements ClientConnection, Http2SessionOwner, Expir
   }
 
   #restTooLong(): void {
+    // Here and not as it becomes idle, which between two rows of calls it is all the time.
+    if (this.#spare.length > maxSpareIdle) this.#spare.length = maxSpareIdle
     const { keepAliveMs } = this.settings.timeouts
     const left = this.#idleSince + keepAliveMs - this.listener.runtime.clock()
     if (left > 0) return this.#watch(left)

@@ -17,9 +17,6 @@ import { UpstreamStream } from './upstream-stream.ts'
 /** How long a PING may wait for its answer, in milliseconds. */
 const pongMs = 20_000
 
-/** Streams' objects that are kept while no exchange runs. */
-const maxSpareIdle = 4
-
 /** Bounds of what an upstream may answer with. */
 const limits = { maxHeadBytes: 65_536, maxFields: 200 }
 
@@ -85,7 +82,6 @@ export class Http2Connection extends Connection implements Http2SessionOwner, Ex
   }
 
   idled(): void {
-    if (this.#spare.length > maxSpareIdle) this.#spare.length = maxSpareIdle
     this.#timer.arm(this.pool.options.idleTimeoutMs)
     this.idleUntil = this.#timer.deadline
   }
