@@ -91,6 +91,7 @@ export class GrpcExchange extends HttpExchange implements Expirable {
     if (timeout !== undefined) {
       const ms = parseTimeout(timeout)
       if (ms === undefined) return new ProxyError('badRequest', `\`${timeout}\` is no grpc-timeout`)
+      if (ms === 0) return deadlineExceeded
       this.#deadlineMs = ms
       this.#deadline ??= new Timer(this, this.runtime.fine)
       this.#deadline.arm(ms, this.startedAt)
