@@ -54,7 +54,11 @@ function through(protocol: 'grpc' | 'http', threads: number): Way {
           },
         },
       })
-      return { port: stage.port('front'), stage, close: () => stage.close() }
+      const close = async (): Promise<void> => {
+        await stage.close()
+        if (stage.accounts.length === 0) throw new Error('nothing went through Sluice')
+      }
+      return { port: stage.port('front'), stage, close }
     },
   }
 }
