@@ -69,6 +69,10 @@ export class ClientStream extends Http2Stream implements Client, BodyReceiver, E
       this.#exchange.reject(malformed)
       return
     }
+    if (this.#request.target.length > this.settings.options.config.limits.maxTargetBytes) {
+      this.#exchange.reject(targetTooLong)
+      return
+    }
     const { contentLength } = head
     const kind = ended ? framingKind.none : contentLength >= 0 ? framingKind.length : framingKind.chunked
     if (!ended) this.#awaitBody()
@@ -294,5 +298,6 @@ export class ClientStream extends Http2Stream implements Client, BodyReceiver, E
 
 const nothing = Buffer.alloc(0)
 const malformed = new ProxyError('badRequest', 'the request is malformed')
+const targetTooLong = new ProxyError('uriTooLong', 'the target of the request is longer than it may be')
 const tooLarge = new ProxyError('headTooLarge', 'the head of the request is larger than it may be')
 const tooSlow = new ProxyError('requestTimeout', 'the client was too slow')

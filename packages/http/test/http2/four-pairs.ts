@@ -152,6 +152,13 @@ async function readBody(connection: RawConnection, raw: RawFields, bodiless: boo
   return { raw, fields, length, body, trailers: [] }
 }
 
+class StreamWasReset extends Error {}
+
+/** An upstream goes on when a request is given up. */
+function givenUp(error: unknown): undefined {
+  if (!(error instanceof StreamWasReset)) throw error
+}
+
 async function readHttp2(peer: RawHttp2, id: number): Promise<{ came: Came; heads: RawFields[] }> {
   const heads: RawFields[] = []
   let raw: RawFields | undefined
@@ -159,10 +166,10 @@ async function readHttp2(peer: RawHttp2, id: number): Promise<{ came: Came; head
   let trailers: RawFields = []
   for (let ended = false; !ended; ) {
     const one = await peer.next({ id })
-    if (one.type === h2.rstStream) throw new Error(`stream ${id} was reset with ${one.payload.readUInt32BE()}`)
+    if (one.type === h2.rstStream) throw new StreamWasReset(`stream ${id}, with ${one.payload.readUInt32BE()}`)
     if (one.type === h2.data) body += one.payload.toString('latin1')
     else if (one.fields !== undefined) {
-      if (/^1/.test(valueOf(one.fields, ':status') ?? '')) heads.push(one.fields)
+      if (valueOf(one.fields, ':status')?.startsWith('1') === true) heads.push(one.fields)
       else if (raw === undefined) raw = one.fields
       else trailers = one.fields
     }
@@ -205,7 +212,7 @@ export class FourPairs {
   readonly #clients: RawClient[] = []
   /** Requests that reached an upstream. */
   readonly seen: CameRequest[] = []
-  #answer: SentResponse = {}
+  #answer: SentResponse = { body: 'ok' }
 
   private constructor(
     proxy: Proxy,
@@ -264,7 +271,9 @@ export class FourPairs {
   async #serveHttp2(connection: RawConnection): Promise<void> {
     const peer = await RawHttp2.accept(connection)
     for (let id = 1; ; id += 2) {
-      const { came } = await readHttp2(peer, id)
+      const request = await readHttp2(peer, id).catch(givenUp)
+      if (request === undefined) continue
+      const { came } = request
       const value = (name: string) => valueOf(came.raw, name)
       this.seen.push({ ...came, method: value(':method')!, target: value(':path') ?? '', host: value(':authority') })
       const { status = 200, interim = [] } = this.#answer
