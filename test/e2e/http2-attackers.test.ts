@@ -5,6 +5,7 @@ import {
   type GrpcBackend,
   startGrpcBackend,
   startHttp2Backend,
+  startHttpBackend,
 } from '../../packages/backends/src/index.ts'
 import { eventually, RawClient } from '../../packages/testkit/src/raw/index.ts'
 import { scale, scaled } from '../../packages/testkit/src/scale.ts'
@@ -16,7 +17,7 @@ import { SluiceProcess } from './http2-attackers/sluice-process.ts'
 import { targets } from './http2-attackers/targets.ts'
 import { get } from './support/ask.ts'
 
-const durationMs = scaled({ test: 1_000, ci: 5_000, soak: 30_000 })
+const durationMs = scaled({ test: 700, ci: 5_000, soak: 30_000 })
 /** For what Sluice does only after one of its time limits. */
 const patienceMs = 20_000
 /** On each of the listeners. */
@@ -54,14 +55,18 @@ for (const threads of [0, 2]) {
   describe(`HTTP/2 attackers, threads ${threads}`, function () {
     this.timeout(600_000)
     let http: Backend
+    let large: Backend
     let grpc: GrpcBackend
     let sluice: SluiceProcess
+    /** Before the attack. */
     let start: Sample
 
     before(async () => {
       http = await startHttp2Backend()
+      large = await startHttpBackend()
       grpc = await startGrpcBackend()
       const timeouts = { head: '2s', body: '2s', send: '1s' }
+      const pool = { idleTimeout: '1s' }
       const wordy = { status: 200, headers: { 'x-words': 'word '.repeat(900).trim() } }
       sluice = await SluiceProcess.start({
         threads,
@@ -74,8 +79,11 @@ for (const threads of [0, 2]) {
             timeouts,
             routes: [
               { match: { path: '/held/*' }, stripPrefix: '/held', upstream: 'http', gate: 'shut' },
+              // Node's HTTP/2 refuses streams of a connection on which 10 MB of answers wait.
+              { match: { path: '/large/*' }, stripPrefix: '/large', upstream: 'large' },
               { match: { path: '/wordy' }, respond: wordy },
-              { upstream: 'http' },
+              // What is slow is judged while it holds a permit.
+              { upstream: 'http', gate: { limit: 10_000, queue: 10_000, timeout: '300s' } },
             ],
           },
           rpc: {
@@ -86,31 +94,31 @@ for (const threads of [0, 2]) {
           },
         },
         upstreams: {
-          http: { endpoints: [`h2c://127.0.0.1:${http.address.port}`], pool: { idleTimeout: '1s' } },
-          grpc: { endpoints: [`grpc://127.0.0.1:${grpc.address.port}`], pool: { idleTimeout: '1s' } },
+          http: { endpoints: [`h2c://127.0.0.1:${http.address.port}`], pool },
+          large: { endpoints: [`http://127.0.0.1:${large.address.port}`], pool },
+          grpc: { endpoints: [`grpc://127.0.0.1:${grpc.address.port}`], pool },
         },
       })
-      await work(1_000)
+      // Code that has not run yet has no part in what is measured.
+      const honest = new HonestClients(ports())
+      await pause(1_000)
+      await honest.stop()
+    })
+
+    beforeEach(async () => {
       start = await sluice.sample()
     })
 
     after(async () => {
       const last = await sluice.close()
       await http.close()
+      await large.close()
       await grpc.close()
       expect(last.residue).to.deep.equal([])
       expect(last.timers, 'timers').to.equal(0)
     })
 
     const ports = () => ({ web: sluice.port('web'), rpc: sluice.port('rpc') })
-
-    /** Honest work alone, so that all code has run before the attack. */
-    async function work(ms: number): Promise<void> {
-      const honest = new HonestClients(ports())
-      await pause(ms)
-      await honest.stop()
-      expect(honest.failures).to.deep.equal([])
-    }
 
     const settled = () =>
       eventually(

@@ -179,7 +179,7 @@ export const attacks: readonly Attack[] = [
   { what: 'connections that never speak', speaks: false, ends: ['cut'] },
   {
     what: 'bodies of a few octets a second',
-    begins: eachStream(50, (id, { target }) => [target.upload(id)]),
+    begins: eachStream(50, (id, { target }) => [target.longUpload(id)]),
     goesOn: again(50, (_, turn) => dataFrame(1 + 2 * turn, 'x')),
     rests: true,
     ends: [],

@@ -67,7 +67,7 @@ export class HonestClients {
     const client = await RawClient.connect({ port, timeoutMs: patientMs })
     await this.#ask('HTTP/1.1', async () => {
       const { status, body } = await ask(client, get('/bytes/5000'))
-      return status === 200 && body.length === 5_000 ? 'ok' : `${status} with ${body.length} octets`
+      return status === 200 && body.length === 5_000 ? 'ok' : `${status} ${body.toString('latin1').slice(0, 100)}`
     })
     await client.close()
   }

@@ -1,6 +1,7 @@
 // Sluice in a process of its own, so that its memory and its time can be told from those of its peers.
 import { parseConfigObject } from '@sluice/core'
 import { type ConfigInput, Proxy } from 'sluice'
+import { eventually } from '../../../packages/testkit/src/raw/index.ts'
 import { residue } from '../support/stage.ts'
 
 export type ToSluice =
@@ -36,7 +37,11 @@ async function take(message: ToSluice): Promise<void> {
     }))
     proxy = new Proxy({ ...config, listeners }, { onFault: (fault) => faults.push(String(fault)) })
     await proxy.listen()
-  } else if (message.kind === 'close') await proxy.close()
+  } else if (message.kind === 'close') {
+    await proxy.close()
+    // Sockets say that they are closed a turn later.
+    await eventually(() => residue(proxy.stats()).length === 0).catch(() => undefined)
+  }
   process.send!(sample())
   if (message.kind === 'close') process.disconnect()
 }

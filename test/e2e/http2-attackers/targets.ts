@@ -19,6 +19,8 @@ export interface Target {
   readonly wordy: (id: number) => Buffer
   /** Its body is awaited. */
   readonly upload: (id: number) => Buffer
+  /** A body is awaited that is too long to be read before there is a permit. */
+  readonly longUpload: (id: number) => Buffer
   /** The fields of a request, for who adds to them. */
   readonly fields: RawFields
 }
@@ -41,9 +43,10 @@ export const targets: readonly Target[] = [
     listener: 'web',
     request: whole(requestFields('/status/200')),
     held: whole(requestFields('/held/')),
-    large: whole(requestFields('/bytes/33554432')),
+    large: whole(requestFields('/large/bytes/33554432')),
     wordy: whole(requestFields('/wordy')),
     upload: open(requestFields('/hash', 'POST')),
+    longUpload: open(requestFields('/hash', 'POST', [['content-length', '1000000']])),
     fields: requestFields('/status/200'),
   },
   {
@@ -53,6 +56,7 @@ export const targets: readonly Target[] = [
     large: (id) => Buffer.concat([open(call('ServerStream'))(id), dataFrame(id, manyAnswers, { end: true })]),
     wordy: whole(call('Unary')),
     upload: open(call('ClientStream')),
+    longUpload: open(call('ClientStream')),
     fields: call('Unary'),
   },
 ]
