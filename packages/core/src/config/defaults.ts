@@ -20,7 +20,7 @@ export const defaults = {
       maxStreams: 100,
       windowBytes: 64 * 1024,
       maxWindowBytes: 1024 ** 2,
-      maxResets: 200,
+      maxResets: 500,
       maxPings: 100,
       maxSettings: 100,
       maxEmptyFrames: 100,

@@ -42,7 +42,7 @@ const http2Defaults = {
   maxStreams: 100,
   windowBytes: 65_536,
   maxWindowBytes: 1_048_576,
-  maxResets: 200,
+  maxResets: 500,
   maxPings: 100,
   maxSettings: 100,
   maxEmptyFrames: 100,

@@ -13,8 +13,9 @@ import { Origin } from '../origin.ts'
 import type { HttpSettings } from '../settings.ts'
 import { ClientStream } from './client-stream.ts'
 
-/** How long a PING may wait for its answer, in milliseconds. */
+/** How long a PING may wait for its answer, in milliseconds; and one that goes with a goodbye. */
 const pongMs = 20_000
+const farewellMs = 2_000
 
 /** Streams' objects kept for later ones at most, and while there are none: connections may rest by the thousand. */
 const maxSpare = 128
@@ -39,7 +40,6 @@ export class ClientSession implements ClientConnection, Http2SessionOwner, Expir
   #idleSince: number
   #framesSeen = -1
   #pinging = false
-  #draining = false
   /** It has rested for too long, and was told so. */
   #dismissed = false
 
@@ -129,19 +129,24 @@ export class ClientSession implements ClientConnection, Http2SessionOwner, Expir
     if (this.#spare.length > maxSpareIdle) this.#spare.length = maxSpareIdle
     const { keepAliveMs } = this.settings.timeouts
     const left = this.#idleSince + keepAliveMs - this.listener.runtime.clock()
-    if (left > 0) return this.#watch(left)
-    // Who does not answer the PING of the shutdown is not waited for.
-    if (this.#dismissed) return this.session.close(http2Error.noError)
+    if (this.#dismissed) this.session.close(http2Error.noError)
+    else if (left > 0) this.#watch(left)
+    else this.#dismiss()
+  }
+
+  /** Says goodbye. Who does not answer the PING that goes with it is not waited for once nothing runs any more. */
+  #dismiss(): void {
+    if (this.#dismissed) return
     this.#dismissed = true
     this.session.shutdown()
-    this.#timer.arm(pongMs)
+    this.#timer.arm(farewellMs)
   }
 
   #askAfterPeer(quiet: boolean): void {
     const { maxAgeMs, pingMs } = this.settings.options.config.http2
-    if (this.listener.runtime.clock() - this.#bornAt >= maxAgeMs) this.session.shutdown()
+    if (this.listener.runtime.clock() - this.#bornAt >= maxAgeMs) this.#dismiss()
     this.#pinging = quiet && pingMs !== Infinity
-    this.#watch()
+    this.#watch(this.#dismissed ? farewellMs : Infinity)
     if (!this.#pinging) return
     this.session.ping(() => {
       this.#pinging = false
@@ -152,9 +157,7 @@ export class ClientSession implements ClientConnection, Http2SessionOwner, Expir
   // How it ends.
 
   drain(): void {
-    if (this.#draining) return
-    this.#draining = true
-    this.session.shutdown()
+    this.#dismiss()
   }
 
   close(): void {

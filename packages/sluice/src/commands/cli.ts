@@ -102,7 +102,7 @@ const commands: Readonly<Record<string, Command>> = {
   ]),
   backends: {
     usage: 'backends',
-    describe: 'Run the test backends alone, on 3001–3009',
+    describe: 'Run the test backends alone, on 3001–3012',
     options: {
       host: { type: 'string', default: '127.0.0.1', requiresArg: true, describe: 'Where they listen' },
       ports: { type: 'string', default: 'default', requiresArg: true, describe: 'default, 0 (any), or NAME=PORT,…' },
