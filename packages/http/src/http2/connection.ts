@@ -17,6 +17,13 @@ import { UpstreamStream } from './upstream-stream.ts'
 /** How long a PING may wait for its answer, in milliseconds. */
 const pongMs = 20_000
 
+/**
+ * Streams that are cut on one connection before another one is made in its place. Who lets clients reset streams resets
+ * them in turn, and upstreams bound that (CVE-2023-44487), to the harm of all who share the connection: nghttp2, which
+ * Node is, ends it after 1,000 and 33 more a second, Envoy after 250 of 500.
+ */
+const maxCuts = 200
+
 /** Bounds of what an upstream may answer with. */
 const limits = { maxHeadBytes: 65_536, maxFields: 200 }
 
@@ -30,6 +37,7 @@ export class Http2Connection extends Connection implements Http2SessionOwner, Ex
   readonly #timer: Timer
   readonly #pingMs: number
   readonly #spare: UpstreamStream[] = []
+  #cuts = 0
   #dial: Dial | undefined
   #framesSeen = 0
   #pinging = false
@@ -74,6 +82,11 @@ export class Http2Connection extends Connection implements Http2SessionOwner, Ex
 
   abort(exchange: HttpExchange): void {
     exchange.upstreamEnded(true)
+  }
+
+  /** A stream was reset by us before its end. */
+  cut(): void {
+    if (++this.#cuts === maxCuts) this.freshUntil = 0
   }
 
   /** A stream has served its exchange. */

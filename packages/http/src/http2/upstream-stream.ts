@@ -182,6 +182,7 @@ export class UpstreamStream extends Http2Stream implements Carrier, BodyReceiver
 
   abort(exchange: HttpExchange): void {
     this.#letGo()
+    this.#connection.cut()
     this.reset(http2Error.cancel)
     exchange.upstreamEnded(true)
   }
@@ -253,6 +254,7 @@ export class UpstreamStream extends Http2Stream implements Carrier, BodyReceiver
   }
 
   #timeOut(code: ErrorCode, why: string): void {
+    this.#connection.cut()
     this.reset(http2Error.cancel)
     this.#fail(new ProxyError(code, why, { progress: this.#headDone ? 'responseBegun' : 'requestSent' }))
   }
