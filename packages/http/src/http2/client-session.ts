@@ -130,8 +130,12 @@ export class ClientSession implements ClientConnection, Http2SessionOwner, Expir
     const { keepAliveMs } = this.settings.timeouts
     const left = this.#idleSince + keepAliveMs - this.listener.runtime.clock()
     if (this.#dismissed) this.session.close(http2Error.noError)
-    else if (left > 0) this.#watch(left)
+    else if (left > 0 && !this.#aged) this.#watch(left)
     else this.#dismiss()
+  }
+
+  get #aged(): boolean {
+    return this.listener.runtime.clock() - this.#bornAt >= this.settings.options.config.http2.maxAgeMs
   }
 
   /** Says goodbye. Who does not answer the PING that goes with it is not waited for once nothing runs any more. */
@@ -143,8 +147,8 @@ export class ClientSession implements ClientConnection, Http2SessionOwner, Expir
   }
 
   #askAfterPeer(quiet: boolean): void {
-    const { maxAgeMs, pingMs } = this.settings.options.config.http2
-    if (this.listener.runtime.clock() - this.#bornAt >= maxAgeMs) this.#dismiss()
+    const { pingMs } = this.settings.options.config.http2
+    if (this.#aged) this.#dismiss()
     this.#pinging = quiet && pingMs !== Infinity
     this.#watch(this.#dismissed ? farewellMs : Infinity)
     if (!this.#pinging) return
