@@ -1,18 +1,17 @@
 import { expect } from 'chai'
 import {
   dataFrame,
-  frame,
   h2,
   headersFrame,
   pingFrame,
   type RawFields,
   type RawFrame,
-  RawHttp2,
+  type RawHttp2,
   requestFields,
   rstFrame,
-  settingsFrame,
 } from '../../../packages/testkit/src/http2/index.ts'
 import { eventually, type RawClient } from '../../../packages/testkit/src/raw/index.ts'
+import { begin } from '../http2/upstream.ts'
 import { type Asker, type Cell, type ClientState, type Framing, gates } from './driver.ts'
 
 /** What the requests of a column are: plain ones, or calls of gRPC. */
@@ -26,19 +25,14 @@ interface Spoken {
 
 const sessions = new WeakMap<RawClient, Promise<Spoken>>()
 
-async function begin(client: RawClient): Promise<Spoken> {
-  const peer = new RawHttp2(client)
-  await peer.send(Buffer.from(h2.preface, 'latin1'), settingsFrame())
-  await peer.next({ type: h2.settings })
-  await peer.send(frame(h2.settings, { flags: h2.ack }))
-  await peer.next({ type: h2.settings, flags: h2.ack })
-  return { peer, nextId: 1 }
+async function shaken(client: RawClient): Promise<Spoken> {
+  return { peer: await begin(client), nextId: 1 }
 }
 
 /** The session on a client's connection: begun once. */
 function speak(client: RawClient): Promise<Spoken> {
   let session = sessions.get(client)
-  if (session === undefined) sessions.set(client, (session = begin(client)))
+  if (session === undefined) sessions.set(client, (session = shaken(client)))
   return session
 }
 
