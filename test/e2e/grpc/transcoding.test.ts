@@ -3,7 +3,7 @@ import { expect } from 'chai'
 import { eventually } from '../../../packages/testkit/src/raw/index.ts'
 import { GrpcScene, type SceneWritten, transcoding } from './support/grpc-scene.ts'
 import { exchange, type HttpClient, httpWays, restOf } from './support/http-ways.ts'
-import { echo, orders } from './support/messages.ts'
+import { orders } from './support/messages.ts'
 
 const json = ['content-type', 'application/json'] as const
 const mebibyte = 1_048_576
