@@ -106,6 +106,8 @@ for (const threads of [0, 2]) {
       expect(await call.message(1)).to.deep.equal({ status: 'NOT_SERVING' })
       expect((await call.outcome).code).to.equal(status.UNAVAILABLE)
       await drained
+      // It was not cut at the deadline of the drain.
+      expect(scene.stage.lastAccount).to.include({ status: 'grpc-14', reason: 'ok' })
     })
 
     it('keeps no timer of a watch that was cancelled', async () => {
