@@ -12,8 +12,9 @@ import {
   rstFrame,
 } from '../../../packages/testkit/src/http2/index.ts'
 import { eventually, RawServer } from '../../../packages/testkit/src/raw/index.ts'
-import { GrpcScene, type SceneWritten } from './support/grpc-scene.ts'
-import { callHead, echo, orders, requestOf, valueOf, wholeCall } from './support/messages.ts'
+import { GrpcScene, type SceneWritten, transcoding } from './support/grpc-scene.ts'
+import { exchange, httpWays } from './support/http-ways.ts'
+import { answersIn, callHead, echo, orders, requestOf, valueOf, wholeCall } from './support/messages.ts'
 
 const answered: RawFields = [
   [':status', '200'],
@@ -114,11 +115,11 @@ describe('real servers', () => {
   let scene: GrpcScene
   let others: GrpcBackend[]
 
-  const open = async (count: number, upstream: object = {}): Promise<void> => {
+  const open = async (count: number, upstream: object = {}, listener: object = {}): Promise<void> => {
     others = []
     for (let i = 0; i < count; i++) others.push(await startGrpcBackend({ name: `other-${i}` }))
     const endpoints = others.map(({ address }) => `grpc://127.0.0.1:${address.port}`)
-    scene = await GrpcScene.start({ upstream: { endpoints, ...upstream } })
+    scene = await GrpcScene.start({ listener: { ...listener }, upstream: { endpoints, ...upstream } })
   }
 
   afterEach(async () => {
@@ -134,6 +135,37 @@ describe('real servers', () => {
       expect((await client.run(echo, 'Unary', [{}], { metadata })).code).to.equal(status.OK)
     }
   })
+
+  for (const way of httpWays) {
+    it(`that refuse a call of gRPC-Web, or of JSON, once are asked once more (${way.name})`, async () => {
+      await open(1, {}, { web: { origins: ['*'] }, transcode: transcoding })
+      const client = await way.connect(scene.port)
+      const refused = (key: string) => ['x-misbehave', `refuse&once=${key}`] as const
+      const message = requestOf(echo, 'Unary', { text: 'again' })
+      for (const [contentType, body] of [
+        ['application/grpc-web', message],
+        ['application/grpc-web-text', Buffer.from(message.toString('base64'))],
+      ] as const) {
+        const fields = [
+          ['content-type', contentType],
+          ['accept', 'application/grpc-web'],
+          refused(contentType),
+        ] as const
+        const answer = await exchange(client, { method: 'POST', target: `/${echo}/Unary`, fields }, body)
+        expect(answersIn(answer.body)[0], contentType).to.include({ text: 'again' })
+      }
+      for (const [method, target, body] of [
+        ['GET', '/test/v1/echo/again', undefined],
+        ['POST', '/test/v1/echo', '{"text": "again"}'],
+      ] as const) {
+        const answer = await exchange(client, { method, target, fields: [refused(method)] }, body)
+        expect(JSON.parse(String(answer.body)), method).to.include({ text: 'again' })
+      }
+      await eventually(() => scene.stage.accounts.length === 4)
+      expect(scene.stage.accounts.map(({ attempts }) => attempts)).to.deep.equal([2, 2, 2, 2])
+      await client.close()
+    })
+  }
 
   it('that say GOAWAY lose no call', async () => {
     await open(1)

@@ -1,6 +1,7 @@
 // JSON over HTTP for services of gRPC, by the annotations of shop.v1.Orders, over both versions of HTTP.
 import { expect } from 'chai'
 import { eventually } from '../../../packages/testkit/src/raw/index.ts'
+import { response } from '../support/ask.ts'
 import { GrpcScene, type SceneWritten, transcoding } from './support/grpc-scene.ts'
 import { exchange, type HttpClient, httpWays, restOf } from './support/http-ways.ts'
 import { orders } from './support/messages.ts'
@@ -320,3 +321,18 @@ for (const way of httpWays) {
     })
   })
 }
+
+describe('JSON transcoding of requests that come together', () => {
+  it('answers them one after the other, in their order', async () => {
+    const scene = await GrpcScene.start({ listener: { transcode: transcoding } })
+    const client = await scene.stage.client('rpc')
+    const post = 'POST /shop/v1/orders/8:cancel HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n{}'
+    const gets = [7, 9].map((id) => `GET /shop/v1/orders/${id} HTTP/1.1\r\nhost: a\r\n\r\n`)
+    await client.write(`${gets[0]}${post}${gets[1]}`)
+    for (const id of ['7', '8', '9']) {
+      const { status, body } = await response(client)
+      expect([status, (JSON.parse(String(body)) as { id: string }).id]).to.deep.equal([200, id])
+    }
+    await scene.close()
+  })
+})
