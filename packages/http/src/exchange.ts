@@ -45,7 +45,7 @@ export class HttpExchange extends Exchange implements Head, RequestRewrite {
   requestDone = false
   /** Whether the head of the final response has been sent to the client. */
   responseBegun = false
-  /** When the response's head came, in the clock's milliseconds; 0 before. */
+  /** When the response's head came, in the clock's milliseconds; 0 before, and where nobody logs. */
   firstByteAt = 0
   /** For the access log, when there is one: in words that outlive the head. */
   loggedMethod = ''
@@ -336,7 +336,7 @@ export class HttpExchange extends Exchange implements Head, RequestRewrite {
   /** The head of the final response; `available` bytes of the body came with it. */
   responseHead(head: IncomingResponse, kind: FramingKind, available: number): void {
     if (this.abandoned) return
-    this.firstByteAt = this.runtime.clock()
+    if (this.client.settings.options.logged) this.firstByteAt = this.runtime.clock()
     this.statusCode = head.status
     this.responseBegun = true
     this.outgoing.forget()
