@@ -8,7 +8,7 @@ import { webCalls } from './web-exchange.ts'
 
 /** What a listener does for calls of gRPC besides passing them on. */
 export interface GrpcExtras {
-  /** Only gRPC is served: a question of a browser can be about nothing else. */
+  /** Only gRPC is served: a question of a browser, or a path that is bound, can be about nothing else. */
   readonly only: boolean
   /** Answers grpc.health.v1 by itself. */
   readonly health: boolean
@@ -39,7 +39,7 @@ export async function grpcHandlers({ only, health, web, transcode }: GrpcExtras)
     // protobufjs is large, and most listeners have no use for it.
     const { Transcoder } = await import('./transcode/transcoder.ts')
     const { protos, includes, services = [] } = transcode
-    handlers.push(transcodedCalls(await Transcoder.load({ protos, includes, services })))
+    handlers.push(transcodedCalls(await Transcoder.load({ protos, includes, services }), only))
   }
   return handlers
 }

@@ -47,10 +47,16 @@ const ofMessages = new Set([
   'trailer',
 ])
 
-/** Takes requests of HTTP that a `google.api.http` annotation binds to a method of gRPC. */
-export function transcodedCalls(transcoder: Transcoder): ExchangeHandler {
+/**
+ * Takes requests of HTTP that a `google.api.http` annotation binds to a method of gRPC. `all`: nothing else could be
+ * meant, so those with a path that is bound for other methods of HTTP are refused here; otherwise they are somebody
+ * else's.
+ */
+export function transcodedCalls(transcoder: Transcoder, all: boolean): ExchangeHandler {
   return {
-    when: (request) => transcoder.match(request.method, request.path) !== undefined,
+    when: ({ method, path }) => {
+      return transcoder.match(method, path) !== undefined || (all && transcoder.methods(path).length > 0)
+    },
     start: (client) => new TranscodeExchange(client, transcoder),
   }
 }
@@ -59,6 +65,8 @@ export function transcodedCalls(transcoder: Transcoder): ExchangeHandler {
 class TranscodeExchange extends GrpcExchange {
   readonly #transcoder: Transcoder
   #binding!: Binding
+  /** Of a request whose path is bound for other methods of HTTP: which. */
+  #allowed: readonly string[] = []
   #target = ''
   #contentType: string | undefined
   #reader!: MessageReader
@@ -99,7 +107,14 @@ class TranscodeExchange extends GrpcExchange {
 
   protected override findRoute(head: IncomingRequest): HttpRoute | ProxyError {
     this.#target = head.path + head.query
-    this.#binding = this.#transcoder.match(head.method, head.path)!
+    const binding = this.#transcoder.match(head.method, head.path)
+    if (binding === undefined) {
+      this.#allowed = this.#transcoder.methods(head.path)
+      return new ProxyError('methodNotAllowed', 'the path is bound for other methods')
+    }
+    const coding = head.header('content-encoding') ?? 'identity'
+    if (coding.toLowerCase() !== 'identity') return new ProxyError('unsupported', `the body is encoded: ${coding}`)
+    this.#binding = binding
     this.#contentType = head.header('content-type')
     this.#json = undefined
     this.#message = ''
@@ -249,6 +264,8 @@ class TranscodeExchange extends GrpcExchange {
     const { reasonHeader } = this.client.settings.options.config
     const plain = errorAnswer(error, { reasonHeader, retryAfterMs: this.retryAfterMs })
     const headers = plain.headers.filter(([name]) => name.toLowerCase() !== 'content-type')
+    // RFC 9110 §15.5.6.
+    if (error.code === 'methodNotAllowed') headers.push(['Allow', this.#allowed.join(', ')])
     // What is wrong with an answer is the upstream's doing, whatever it is called in gRPC.
     const status = own === undefined || error.code === 'upstreamInvalid' ? plain.status : httpOfStatus(own.code)
     this.statusCode = status

@@ -299,8 +299,29 @@ for (const way of httpWays) {
       await open()
       const refused = await ask('GET', '/elsewhere')
       expect([refused.status, refused.field('x-sluice-reason')]).to.deep.equal([415, 'unsupported'])
-      // HEAD is not GET: no annotation binds it.
-      expect((await ask('HEAD', '/shop/v1/orders/7')).status).to.equal(415)
+    })
+
+    it('refuses other methods of HTTP than those that a path is bound for, and names them', async () => {
+      await open()
+      for (const method of ['PUT', 'HEAD', 'OPTIONS']) {
+        const refused = await ask(method, '/shop/v1/orders/7')
+        expect([refused.status, refused.field('allow')?.split(', ').toSorted()], method).to.deep.equal([
+          405,
+          ['GET', 'PATCH'],
+        ])
+      }
+      const { value } = await call('DELETE', '/shop/v1/orders')
+      expect(value).to.deep.equal({ code: 12, message: 'sluice: methodNotAllowed', details: [] })
+      expect((await call('GET', '/shop/v1/orders/7')).status).to.equal(200)
+    })
+
+    it('refuses a body that is encoded', async () => {
+      await open()
+      const refused = await ask('POST', '/shop/v1/orders/7:cancel', '{}', [['content-encoding', 'gzip']])
+      expect([refused.status, refused.field('x-sluice-reason')]).to.deep.equal([415, 'unsupported'])
+      expect((await ask('POST', '/shop/v1/orders/7:cancel', '{}', [['content-encoding', 'identity']])).status).to.equal(
+        200,
+      )
     })
 
     it('stands beside ordinary requests on an http listener', async () => {
@@ -316,6 +337,8 @@ for (const way of httpWays) {
       })
       expect(String((await ask('GET', '/page')).body)).to.equal('a page')
       expect((await call('GET', '/shop/v1/orders/7')).value).to.include({ id: '7' })
+      // Bound for GET and PATCH: on this listener other methods are somebody else's.
+      expect((await ask('PUT', '/shop/v1/orders/7')).status).to.equal(404)
       // Not among the services that are transcoded.
       expect((await ask('GET', '/test/v1/echo/a')).status).to.equal(404)
     })
