@@ -83,11 +83,6 @@ export const upstreamAttacks: readonly UpstreamAttack[] = [
     ...cut,
   },
   {
-    what: 'content beyond its windows',
-    begins: (id) => Buffer.concat([head(id), again(128, () => dataFrame(id, Buffer.alloc(16_384)))(id)]),
-    ...cut,
-  },
-  {
     what: 'a head that is never complete',
     begins: (id) => block(id, 0, headerBlock(answerFields)),
     once: true,
