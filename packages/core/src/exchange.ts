@@ -289,8 +289,26 @@ export abstract class Exchange extends Waiter implements Lessee, Expirable, Aban
       upstream.retrying++
     }
     upstream.move(this.#upstreamPermit)
+    if (error.refused) this.#leaseSoon()
+    else this.#leaseAgain()
+  }
+
+  #leaseAgain(): void {
     this.#now = this.runtime.clock()
     this.#lease()
+  }
+
+  /** Whoever refuses may be about to say goodbye: once what it has sent is read, its connection is known not to be used. */
+  #leaseSoon(): void {
+    const { epoch } = this
+    this.state = 'connecting'
+    this.#pool = undefined
+    this.runtime.turn.put({
+      run: () => {
+        if (this.epoch === epoch && this.state === 'connecting') this.#leaseAgain()
+      },
+      fault: (fault) => this.fault(fault),
+    })
   }
 
   /** The upstream's last byte is in. `reusable`: the connection can carry another unit. */

@@ -117,10 +117,12 @@ export class GrpcExchange extends HttpExchange implements Expirable {
   // The answer.
 
   override responseHead(head: IncomingResponse, kind: FramingKind, available: number): void {
+    if (this.abandoned) return
     const status = head instanceof Http2Head ? head.first('grpc-status') : undefined
     if (status !== undefined) this.code = parseStatus(status)
     else if (head.status !== 200) {
       const { status: http } = head
+      this.endpoint!.health.answered(http)
       this.fail(
         new ProxyError('upstreamInvalid', `the upstream answered ${http} instead of a call's status`, {
           progress: 'responseBegun',
@@ -132,13 +134,19 @@ export class GrpcExchange extends HttpExchange implements Expirable {
     super.responseHead(head, kind, available)
   }
 
+  /** Metadata of a call is its caller's own: no field of it means anything to whoever passes it on. */
+  override passedTrailers({ fields }: Http2Head): Trailers | null {
+    return fields.length === 0 ? null : fields
+  }
+
   override responseTrailers(trailers: Trailers | null): void {
+    if (this.abandoned) return
     if (trailers !== null && !(trailers instanceof FieldBlock)) {
       for (let i = 0; i < trailers.length; i++) {
         if (trailers[i]!.name === 'grpc-status') this.code = parseStatus(trailers[i]!.value)
       }
     }
-    if (!this.abandoned) this.endResponse(trailers)
+    this.endResponse(trailers)
   }
 
   /** Gives the client the end of the answer. */

@@ -120,7 +120,11 @@ class TranscodeExchange extends GrpcExchange {
     this.#message = ''
     this.#details = undefined
     this.#fields = []
-    this.#reader = new MessageReader(maxMessageBytes, (message) => this.#take(message))
+    const { epoch } = this
+    this.#reader = new MessageReader(maxMessageBytes, (message) => {
+      // The call may have failed at the message before, and the object serve the next one already.
+      if (this.epoch === epoch) this.#take(message)
+    })
     return this.client.settings.router.match(this) ?? new ProxyError('noRoute', 'no route matches')
   }
 
@@ -192,8 +196,9 @@ class TranscodeExchange extends GrpcExchange {
   }
 
   #read(buf: Buffer, start: number, end: number): void {
+    const { epoch } = this
     const fault = this.#reader.read(buf, start, end)
-    if (fault !== undefined) this.#failed(new TranscodeError(fault.code, fault.message))
+    if (fault !== undefined && this.epoch === epoch) this.#failed(new TranscodeError(fault.code, fault.message))
   }
 
   #take(message: Buffer): void {
@@ -271,6 +276,12 @@ class TranscodeExchange extends GrpcExchange {
     this.statusCode = status
     this.responseBegun = true
     this.client.sendAnswer({ status, headers: [['Content-Type', 'application/json'], ...headers], body })
+  }
+
+  protected override settled(): void {
+    this.#json = undefined
+    this.#fields = []
+    super.settled()
   }
 }
 

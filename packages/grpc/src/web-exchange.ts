@@ -12,11 +12,11 @@ import {
 import {
   FieldBlock,
   fieldId,
-  type FramingKind,
   framingKind,
   type HeaderField,
   headerField,
   Http2Head,
+  methodId,
   pseudoId,
 } from '@sluice/wire'
 import { contentTypeOfWeb, contentTypeUpstream, grpcFormat, wantsText } from './content-type.ts'
@@ -77,6 +77,7 @@ export class WebExchange extends GrpcExchange {
     this.#textDown = wantsText(this.#contentType, head.header('accept'))
     this.#textUpload.begin()
     this.#download.text = this.#textDown
+    if (head.methodId !== methodId.post) return new ProxyError('methodNotAllowed', 'calls of gRPC-Web are POSTs')
     // What goes up has no length of its own any more; where nothing comes, its end is told with the head.
     if (!this.requestDone) this.upload.kind = framingKind.chunked
     return super.check(head)
@@ -105,7 +106,7 @@ export class WebExchange extends GrpcExchange {
   }
 
   /** Trailers go into the body; of a call that has no message and no trailers, the status stands in the head. */
-  protected override respond(head: IncomingResponse, kind: FramingKind): void {
+  protected override respond(head: IncomingResponse): void {
     const fields = (head as Http2Head).fields.filter(({ pseudo, id }) => {
       return pseudo === pseudoId.none && id !== fieldId.contentType && id !== fieldId.contentLength
     })
@@ -113,7 +114,6 @@ export class WebExchange extends GrpcExchange {
     const own: Fields = [['content-type', this.#ownContentType(head)], ...this.#origins.response(this.#origin, names)]
     const all = [...own.map(([name, value]) => headerField(name, value)), ...fields]
     this.client.respond(Http2Head.response(head.status, all), framingKind.chunked, 0)
-    if (kind !== framingKind.chunked && head.contentLength <= 0) this.#download.bodyEnd(null)
   }
 
   #ownContentType(head: IncomingResponse): string {
@@ -131,6 +131,13 @@ export class WebExchange extends GrpcExchange {
   protected override endEarly(fields: Answer['headers']): void {
     this.#download.trailerFrame(fields)
     this.#download.bodyEnd(null)
+  }
+
+  /** A request that is refused before it is read answers for itself, not for the one before it. */
+  protected override settled(): void {
+    this.#origin = undefined
+    this.#textDown = false
+    super.settled()
   }
 
   protected override trailersOnly(fields: Answer['headers']): Answer {

@@ -33,15 +33,15 @@ export class Dial extends Connection implements ConnectingHandler, Expirable {
     this.#timer.arm(config.timeouts.connectMs)
     const tls = pool.endpoint.tls as ConnectTls | undefined
     this.#link = connectLink(address, this, tls === undefined ? undefined : { ...tls, protocols })
-    this.#first = protocols[0]
+    this.#protocols = protocols
   }
 
-  readonly #first: ApplicationProtocol
+  readonly #protocols: readonly ApplicationProtocol[]
 
   onConnect(): void {
-    const spoken = this.#link.secure ? (this.#link.protocol ?? 'http/1.1') : this.#first
+    const spoken = this.#link.secure ? (this.#link.protocol ?? 'http/1.1') : this.#protocols[0]
     if (spoken === 'h2') new Http2Connection(this.pool, this.address, this.#link).begin(this)
-    else if (this.#first === 'h2' && this.pool.endpoint.upstream.config.protocol === 'http2') {
+    else if (!this.#protocols.includes('http/1.1')) {
       this.#failure = new ProxyError('connectFailed', 'the upstream does not choose HTTP/2 by ALPN')
       this.#link.destroy()
     } else this.stands(new Http1Connection(this.pool, this.address, this.#link))

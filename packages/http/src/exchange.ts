@@ -4,12 +4,13 @@ import {
   fieldId,
   framingKind,
   type HeaderField,
+  type Http2Head,
   IDEMPOTENT_METHODS,
   methodId,
   type ResponseHead,
 } from '@sluice/wire'
 import { errorAnswer } from './answer.ts'
-import { connectorFor, type HttpConnection, negotiatingConnector } from './connection.ts'
+import { connectorFor, type HttpConnection } from './connection.ts'
 import {
   type BodyReceiver,
   type Carrier,
@@ -24,6 +25,7 @@ import type { HttpRoute } from './options.ts'
 import { OutgoingRequest } from './outgoing-request.ts'
 import { ownAnswer } from './own-answer.ts'
 import type { RequestRewrite } from './request-rewrite.ts'
+import { allowedTrailers } from './trailers.ts'
 import { Upload } from './upload.ts'
 
 /**
@@ -291,7 +293,7 @@ export class HttpExchange extends Exchange implements Head, RequestRewrite {
 
   protected forward(connection: Connection): void {
     // Another endpoint may speak the other version, for which what was composed for this one is of no use.
-    if (this.connector === negotiatingConnector) this.retain()
+    if (this.endpoint!.upstream.config.protocol === 'auto' && this.endpoint!.upstream.mayNegotiate) this.retain()
     this.carrier = (connection as HttpConnection).carry(this)
     this.client.forwarding()
   }
@@ -355,6 +357,11 @@ export class HttpExchange extends Exchange implements Head, RequestRewrite {
     return this.outgoing.wantsEvents
   }
 
+  /** What of a trailer section goes on to the client. */
+  passedTrailers(trailers: Http2Head): Trailers | null {
+    return allowedTrailers(trailers)
+  }
+
   /** The response's body is complete. */
   responseTrailers(trailers: Trailers | null): void {
     this.download.bodyEnd(trailers)
@@ -413,6 +420,12 @@ export class HttpExchange extends Exchange implements Head, RequestRewrite {
     if (error.code === 'badRequest') this.client.closeAfterwards()
     const { reasonHeader } = this.client.settings.options.config
     this.client.sendAnswer(errorAnswer(error, { reasonHeader, retryAfterMs: this.retryAfterMs }))
+  }
+
+  /** What still comes of the request is of no use: whoever is refused may go on sending for long. */
+  override fail(error: ProxyError): void {
+    if (this.state !== 'done') this.upload.redirect(dropper)
+    super.fail(error)
   }
 
   override downstreamEnded(): void {

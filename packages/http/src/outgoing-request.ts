@@ -2,7 +2,7 @@ import { normalizePath, type PathMode, stripPrefix } from '@sluice/core'
 import type { HeaderField } from '@sluice/wire'
 import type { IncomingRequest } from './half.ts'
 import { composeRequest } from './http1/request-out.ts'
-import { requestFields } from './http2/request-out.ts'
+import { requestFields, setScheme } from './http2/request-out.ts'
 import type { Origin } from './origin.ts'
 import type { RequestRewrite } from './request-rewrite.ts'
 
@@ -68,6 +68,7 @@ export class OutgoingRequest {
   /** As it goes up on HTTP/1.1; `chunked`: its body does. */
   http1(from: Origin, rewrite: RequestRewrite, chunked: boolean): Buffer {
     if (this.#bytes === undefined) {
+      this.#expectHead(this.#fields)
       const { out, length } = composeRequest(this.head, from, rewrite, chunked)
       this.#bytes = Buffer.allocUnsafe(length)
       out.copy(this.#bytes, 0, 0, length)
@@ -78,10 +79,18 @@ export class OutgoingRequest {
   /** As it goes up on HTTP/2; `scheme`: that of the connection. */
   http2(from: Origin, rewrite: RequestRewrite, scheme: 'http' | 'https'): readonly HeaderField[] {
     if (this.#fields === undefined) {
+      this.#expectHead(this.#bytes)
       requestFields(this.#room, this.head, from, rewrite, scheme)
       this.#fields = this.#room
     }
+    // A repetition may go to an endpoint of the other scheme.
+    setScheme(this.#room, scheme)
     return this.#fields
+  }
+
+  /** A head that was not retained may be another client's by now. `other`: it was composed in the other version before. */
+  #expectHead(other: unknown): void {
+    if (other !== undefined && !this.#retained) throw new Error('the head of a request is not there any more')
   }
 
   /** Whether it asks for a stream of events, whose head may be as long in coming as the first event. */

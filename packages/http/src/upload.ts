@@ -87,8 +87,10 @@ export class Upload implements BodyReceiver {
   }
 
   body(buf: Buffer, start: number, end: number, chunkSize: number, closesChunk: boolean): void {
-    if (this.#to === undefined) this.#stored.write(buf, start, end)
-    else {
+    if (this.#to === undefined) {
+      this.#moveCopied()
+      this.#stored.write(buf, start, end)
+    } else {
       this.#keep(buf, start, end)
       if (this.rechunked) this.#to.body(buf, start, end, end - start, true)
       else this.#to.body(buf, start, end, chunkSize, closesChunk)

@@ -45,7 +45,7 @@ export const defaults = {
       maxConnections: 1024,
       maxStreams: 100,
       maxAgeMs: Infinity,
-      pingMs: 60_000,
+      pingMs: 360_000,
     },
     // `idle` is absent: it depends on the protocol (HTTP 300 s, WebSocket and TCP 1 h), which core does not know.
     timeouts: { connectMs: 5_000, responseMs: 60_000 },

@@ -112,7 +112,7 @@ export const upstream = section({
     ping: duration({ min: 1000 })
       .optional()
       .describe(
-        `A PING after so long without a frame while requests run on a connection of HTTP/2; one that does not answer it is broken. ${ms(upstreamDefaults.pool.pingMs)}`,
+        `A PING after so long without a frame while requests run on a connection of HTTP/2; one that does not answer it is broken. Servers of gRPC allow no more than one in five minutes unless they are told to. ${ms(upstreamDefaults.pool.pingMs)}`,
       ),
   })
     .optional()

@@ -39,6 +39,8 @@ export class Endpoint implements Room {
   /** The configuration has it no more: its connections end with the exchanges that they carry. */
   retired = false
   readonly #pools = new Map<Connector, Pool>()
+  /** Some pool's connections carry one exchange each: room for more would let those wait past the queue of the gate. */
+  #carriesOne = false
   #connections = 0
   /** Counted in `cells.starved`. */
   #starved = false
@@ -95,6 +97,10 @@ export class Endpoint implements Room {
     if (pool === undefined) {
       pool = new Pool(this, connector)
       this.#pools.set(connector, pool)
+      if (connector.concurrency(pool) === 1) {
+        this.#carriesOne = true
+        if (this.cells.concurrency > 1) this.cells.learn(1)
+      }
     }
     return pool
   }
@@ -188,6 +194,14 @@ export class Endpoint implements Room {
     this.health.watch()
   }
 
+  /** Its name resolves to other addresses than before: connections to those that are gone take nothing new. */
+  moved(addresses: readonly EndpointAddress[]): void {
+    this.addresses = addresses
+    this.preferredAddress = 0
+    const left = new Set(addresses.map((address) => formatAddress(address)))
+    for (const pool of this.#pools.values()) pool.outdate(({ address }) => !left.has(formatAddress(address)))
+  }
+
   /** A connection stands: this address is the one to try first. */
   reached(address: EndpointAddress): void {
     this.preferredAddress = Math.max(0, this.addresses.indexOf(address))
@@ -195,7 +209,7 @@ export class Endpoint implements Room {
 
   /** A connection has said how many exchanges it may carry: so many more units, or fewer, have room here. */
   learnt(concurrency: number): void {
-    if (this.cells.learn(concurrency)) this.upstream.refresh()
+    if (this.cells.learn(this.#carriesOne ? 1 : concurrency)) this.upstream.refresh()
   }
 
   /** A connection could not be made or broke before an answer. */

@@ -192,6 +192,11 @@ export class Pool implements Expirable {
     if (this.starving) this.connectAsNeeded()
   }
 
+  /** Such connections that carry many exchanges take no new one as soon as another connection can be made. */
+  outdate(old: (connection: Connection) => boolean): void {
+    for (const connection of this.#connections) if (old(connection)) connection.freshUntil = 0
+  }
+
   /** The connection is about to be closed: from now on nobody may lease it, though its socket lives on for a moment. */
   retire(connection: Connection): void {
     if (connection.state !== 'idle' && connection.state !== 'leased') return

@@ -71,8 +71,7 @@ export class NameWatch {
     const same =
       now.length === found.length && now.every((address, i) => 'host' in address && address.host === found[i])
     if (same) return
-    this.#endpoint.addresses = found.map((host) => ({ host, port: this.#port }))
-    this.#endpoint.preferredAddress = 0
+    this.#endpoint.moved(found.map((host) => ({ host, port: this.#port })))
     this.#changed()
   }
 }

@@ -50,6 +50,7 @@ export class Upstream implements Admission {
   readonly #cursor: Cursor
   readonly #upkeep = new Map<Endpoint, Upkeep>()
   #endpoints: readonly Endpoint[] = []
+  #secure = false
   #retired: readonly Endpoint[] = []
   #tlsFingerprint: string | undefined
   #balancer: Balancer
@@ -71,6 +72,11 @@ export class Upstream implements Admission {
 
   get endpoints(): readonly Endpoint[] {
     return this.#endpoints
+  }
+
+  /** Whether it depends on an endpoint which protocol is spoken: under TLS it may be negotiated. */
+  get mayNegotiate(): boolean {
+    return this.#secure
   }
 
   /** Whether any endpoint has an address to connect to. */
@@ -183,6 +189,7 @@ export class Upstream implements Admission {
     this.config = config
     this.gate.admission = this
     this.#endpoints = next
+    this.#secure = next.some((endpoint) => endpoint.tls !== undefined)
     this.#tlsFingerprint = tls.fingerprint
     this.#retired = [...this.#retired.filter((endpoint) => endpoint.connections > 0), ...gone]
     this.#balancer = balancerOver(config.balance, next, this.#cursor)

@@ -86,7 +86,7 @@ describe('defaults', () => {
             maxConnections: 1024,
             maxStreams: 100,
             maxAgeMs: Infinity,
-            pingMs: 60_000,
+            pingMs: 360_000,
           },
           timeouts: { connectMs: 5_000, responseMs: 60_000, idleMs: undefined },
           buffer: { maxRequestBytes: 65_536 },

@@ -715,7 +715,7 @@ const keys: readonly Key[] = [
       maxConnections: 1024,
       maxStreams: 100,
       maxAgeMs: Infinity,
-      pingMs: 60_000,
+      pingMs: 360_000,
     },
     ...object,
   },

@@ -71,7 +71,7 @@ describe('Units that share a connection', () => {
     expectAllHome()
   })
 
-  it('are repeated on another connection when a GOAWAY has refused them, whatever they are', () => {
+  it('are repeated on another connection when a GOAWAY has refused them, whatever they are', async () => {
     open(10)
     const units = starts(5)
     connector.last.open()
@@ -83,6 +83,7 @@ describe('Units that share a connection', () => {
       engine.upstream.endpoints[0]!.pool(connector).giveBack(first!)
       unit.upstreamFailed(refused)
     }
+    await turnOver()
     expect([first!.state, first!.carrying, connector.connections.length]).to.deep.equal(['leased', 1, 2])
     connector.last.open()
     expect([connector.last.carrying, engine.upstream.retrying]).to.deep.equal([4, 0])

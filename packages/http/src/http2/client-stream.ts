@@ -28,9 +28,13 @@ export class ClientStream extends Http2Stream implements Client, BodyReceiver, E
   origin!: Origin
   /** Nothing of the body is passed on yet. */
   #waiting = false
+  /** The client sends nothing before it has heard a 100. */
+  #awaits100 = false
   /** The stream has ended, and its exchange has settled. */
   #ended = true
   #settled = true
+  /** It has been given back. */
+  #spare = false
   /** The response is complete, and has not left yet. */
   #flushing = false
   /** Bytes wait for the client. */
@@ -73,6 +77,7 @@ export class ClientStream extends Http2Stream implements Client, BodyReceiver, E
       this.#exchange.reject(targetTooLong)
       return
     }
+    this.#awaits100 = !ended && this.#request.expectContinue
     const { contentLength } = head
     const kind = ended ? framingKind.none : contentLength >= 0 ? framingKind.length : framingKind.chunked
     if (!ended) this.#awaitBody()
@@ -81,7 +86,10 @@ export class ClientStream extends Http2Stream implements Client, BodyReceiver, E
 
   protected override onHeadTooLarge(): void {
     this.#begin()
-    this.#exchange = this.#exchanges.pick(this.settings.options.handlers, this.#request)
+    // What did not fit may be what it takes to tell what the request is.
+    const { method, path } = this.head
+    const whole = method !== undefined && path !== undefined && this.#request.read()
+    this.#exchange = whole ? this.#exchanges.pick(this.settings.options.handlers, this.#request) : this.#exchanges.own
     this.#exchange.reject(tooLarge)
   }
 
@@ -97,24 +105,38 @@ export class ClientStream extends Http2Stream implements Client, BodyReceiver, E
     this.origin = connection.origin
     this.#ended = false
     this.#settled = false
+    this.#spare = false
     this.#flushing = false
     this.#sending = false
     this.#waiting = true
+    this.#awaits100 = false
     this.#credit.begin()
   }
 
   protected onData(bytes: Buffer, start: number, end: number, ended: boolean): void {
     const exchange = this.#exchange
+    if (this.#awaits100) {
+      // It does not wait any more.
+      this.#awaits100 = false
+      this.#watchUpload()
+    }
     if (end > start) {
       this.#credit.received(end - start)
       exchange.intake.body(bytes, start, end, end - start, true)
       if (!ended) exchange.requestProgress()
       this.#giveCredit()
     }
+    // It may have been answered meanwhile, and the stream be over.
+    if (this.#over) return
     if (ended) {
       exchange.intake.bodyEnd(null)
-      this.#requestEnd()
+      if (!this.#over) this.#requestEnd()
     } else this.#awaitBody()
+  }
+
+  /** Whether nothing is left to do for it; the object is about to serve, or serves, another one. */
+  get #over(): boolean {
+    return this.#settled || this.closed
   }
 
   protected onTrailers(trailers: Http2Head): void {
@@ -136,18 +158,28 @@ export class ClientStream extends Http2Stream implements Client, BodyReceiver, E
   }
 
   #giveCredit(): void {
-    // A waiting request is read on into its buffer; credit beyond that comes with its permits.
-    if (!this.#waiting || this.#exchange.reading) this.#credit.give()
+    // A waiting request is read on into its buffer, and one whose connection has broken; credit beyond that comes with
+    // its permits, and with the next connection.
+    const exchange = this.#exchange
+    if (this.#waiting ? exchange.reading : !exchange.uploadFull) this.#credit.give()
   }
 
   forwarding(): void {
     this.#waiting = false
     this.#credit.give()
-    if (!this.remoteEnded && this.#exchange.paced) this.#pace.uploading(this.settings.options.config.minRate)
+    this.#watchUpload()
+  }
+
+  /** While a request is on its way up and not complete, it is for its client to send. */
+  #watchUpload(): void {
+    if (this.remoteEnded || this.#waiting || this.#awaits100 || this.#credit.holding || !this.#exchange.paced) return
+    this.#pace.uploading(this.settings.options.config.minRate)
   }
 
   uploadHeld(bytes: number): void {
     this.#credit.hold(bytes)
+    if (bytes > 0) this.#pace.uploadStopped()
+    else this.#watchUpload()
   }
 
   get receivedBytes(): number {
@@ -155,7 +187,8 @@ export class ClientStream extends Http2Stream implements Client, BodyReceiver, E
   }
 
   get takenBytes(): number {
-    return this.bytesOut - this.queuedBytes
+    // What is queued is not counted yet.
+    return this.bytesOut
   }
 
   // What the client gets.
@@ -164,7 +197,11 @@ export class ClientStream extends Http2Stream implements Client, BodyReceiver, E
   readonly takesChunks = false
 
   inform(head: IncomingResponse): void {
-    if (head.status !== 101) this.sendHead(responseFields(head), false)
+    if (head.status === 101) return
+    this.sendHead(responseFields(head), false)
+    if (head.status !== 100) return
+    this.#awaits100 = false
+    this.#watchUpload()
   }
 
   respond(head: IncomingResponse, kind: FramingKind): void {
@@ -177,6 +214,7 @@ export class ClientStream extends Http2Stream implements Client, BodyReceiver, E
     const bodiless = body.length === 0 || this.#exchange.headOnly || status === 204 || status === 304
     this.sendHead(answerFields(answer), bodiless)
     if (!bodiless) this.sendData(body, 0, body.length, true)
+    if (this.queuedBytes > 0) this.#stalled()
     this.responseComplete()
   }
 
@@ -261,8 +299,9 @@ export class ClientStream extends Http2Stream implements Client, BodyReceiver, E
   }
 
   #overIfSettled(): void {
-    if (!this.#ended || !this.#settled) return
-    this.#settled = false
+    if (!this.#ended || !this.#settled || this.#spare) return
+    this.#spare = true
+    this.#timer.disarm()
     this.#connection.over(this)
   }
 
@@ -281,6 +320,7 @@ export class ClientStream extends Http2Stream implements Client, BodyReceiver, E
   }
 
   expired(): void {
+    if (this.#over) return
     if (this.#sending) {
       const taken = this.takenBytes
       if (taken === this.#takenWhenArmed) return this.takesTooSlowly()

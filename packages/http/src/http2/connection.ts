@@ -78,7 +78,12 @@ export class Http2Connection extends Connection implements Http2SessionOwner, Ex
     this.link.account = exchange.client.listener.held
     this.#session.open(stream)
     // It may have died unseen only while it carried nothing.
-    stream.carry(exchange, this.carrying === 1 && this.leases > 1)
+    try {
+      stream.carry(exchange, this.carrying === 1 && this.leases > 1)
+    } catch (fault) {
+      stream.drop()
+      throw fault
+    }
     if (this.carrying === 1) this.#watch()
     return stream
   }
@@ -119,10 +124,14 @@ export class Http2Connection extends Connection implements Http2SessionOwner, Ex
     if (framesIn !== this.#framesSeen) {
       this.#watch()
     } else if (this.#pinging) {
+      // Its socket is closed in a later turn.
+      this.pool.retire(this)
       this.link.reset()
     } else {
       this.#pinging = true
-      this.#session.ping(() => {})
+      this.#session.ping(() => {
+        if (this.state === 'leased') this.#watch()
+      })
       this.#timer.arm(pongMs)
     }
   }

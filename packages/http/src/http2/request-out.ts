@@ -16,12 +16,17 @@ export function requestFields(
   rewrite: RequestRewrite,
   scheme: 'http' | 'https',
 ): void {
-  out[1] = schemes[scheme]
+  setScheme(out, scheme)
   if (head instanceof RequestHead) writeHttp1Pseudo(out, head, rewrite)
   else writeHttp2Pseudo(out, head, rewrite)
   let at = writeRequestFields(out, 4, head, from, rewrite)
   if (head.teTrailers) out[at++] = teTrailers
   if (out.length > at) out.length = at
+}
+
+/** In fields that `requestFields` has made: the scheme of the connection. */
+export function setScheme(out: HeaderField[], scheme: 'http' | 'https'): void {
+  out[1] = schemes[scheme]
 }
 
 function writeHttp1Pseudo(out: HeaderField[], head: RequestHead, rewrite: RequestRewrite): void {

@@ -34,7 +34,8 @@ export class Http2Request {
     this.methodId = methodIdOfName(method!.value)
     this.#target = noTarget
     if (this.methodId === methodId.connect) return true
-    if (path !== lastPath || lastTarget === undefined) {
+    // What an asterisk means depends on the method.
+    if (path !== lastPath || lastTarget === undefined || path!.value === '*') {
       lastTarget = scanTargetText(path!.value, this.methodId)
       lastPath = path
     }

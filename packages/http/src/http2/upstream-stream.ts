@@ -11,7 +11,7 @@ import {
 } from '@sluice/wire'
 import type { HttpExchange } from '../exchange.ts'
 import type { BodyReceiver, Carrier, Trailers } from '../half.ts'
-import { allowedTrailers, trailerFields } from '../trailers.ts'
+import { trailerFields } from '../trailers.ts'
 import type { Http2Connection } from './connection.ts'
 import { Credit } from './credit.ts'
 
@@ -88,7 +88,11 @@ export class UpstreamStream extends Http2Stream implements Carrier, BodyReceiver
   }
 
   protected onSent(): void {
-    this.#exchange?.uploadHeld(this.queuedBytes)
+    const exchange = this.#served
+    if (exchange === undefined) return
+    exchange.uploadHeld(this.queuedBytes)
+    if (this.queuedBytes === 0 && exchange.requestDone) this.requestEnd()
+    else this.#touch()
   }
 
   requestProgress(): void {
@@ -96,7 +100,8 @@ export class UpstreamStream extends Http2Stream implements Carrier, BodyReceiver
   }
 
   requestEnd(): void {
-    if (this.#headDone || this.#responseMs === Infinity) return this.#touch()
+    // The answer is waited for from the last byte that has left.
+    if (this.#headDone || this.queuedBytes > 0 || this.#responseMs === Infinity) return this.#touch()
     this.#awaitingHead = true
     this.#timer.arm(this.#responseMs)
   }
@@ -124,8 +129,15 @@ export class UpstreamStream extends Http2Stream implements Carrier, BodyReceiver
     this.#credit.hold(bytes)
   }
 
+  /** The exchange that it serves, unless that one has come to its end by another way. */
+  get #served(): HttpExchange | undefined {
+    const exchange = this.#exchange
+    return exchange !== undefined && exchange.epoch === this.#epoch ? exchange : undefined
+  }
+
   protected onHead(head: Http2Head, ended: boolean): void {
-    const exchange = this.#exchange!
+    const exchange = this.#served
+    if (exchange === undefined) return
     if (head.status < 200) {
       if (head.status === 101 || ++this.#interim > maxInterim)
         this.#invalid('interim responses that have no place here')
@@ -135,11 +147,14 @@ export class UpstreamStream extends Http2Stream implements Carrier, BodyReceiver
     this.#headCame()
     exchange.responseHead(head, kindOf(head, ended, exchange), 0)
     // It may have been cut for what its head says.
-    if (ended && this.#exchange === exchange) this.#responseEnd()
+    if (!ended || this.#exchange !== exchange) return
+    exchange.responseTrailers(null)
+    if (this.#exchange === exchange) this.#responseEnd()
   }
 
   protected onData(bytes: Buffer, start: number, end: number, ended: boolean): void {
-    const exchange = this.#exchange!
+    const exchange = this.#served
+    if (exchange === undefined) return
     this.#touch()
     if (end > start) {
       this.#credit.received(end - start)
@@ -153,7 +168,7 @@ export class UpstreamStream extends Http2Stream implements Carrier, BodyReceiver
   }
 
   protected onTrailers(trailers: Http2Head): void {
-    this.#exchange!.responseTrailers(allowedTrailers(trailers))
+    this.#exchange!.responseTrailers(this.#exchange!.passedTrailers(trailers))
     if (this.#exchange !== undefined) this.#responseEnd()
   }
 
@@ -187,11 +202,15 @@ export class UpstreamStream extends Http2Stream implements Carrier, BodyReceiver
     exchange.upstreamEnded(true)
   }
 
-  readOn(requestDone: boolean): void {
+  readOn(): void {
+    // Nothing says that a request will never be complete but a reset, which is what this service cannot understand.
     this.#credit.hold(0)
-    // A request that will never be complete says so.
-    if (!requestDone) this.reset(http2Error.cancel)
-    if (!requestDone) this.#fail(new ProxyError('upstreamReset', 'the request was never completed'))
+  }
+
+  /** What it was to carry has failed before it was carried. */
+  drop(): void {
+    this.#letGo()
+    this.reset(http2Error.internalError)
   }
 
   protected onReset(reset: StreamReset): void {

@@ -16,6 +16,17 @@ const noBytes = Buffer.alloc(0)
 /** The block of a header section may be longer than the section when it is bounded so low; beyond this it is none. */
 const minBlockBytes = 65_536
 
+/** Beyond this a block is as long as it may become: who sends so much sends more. */
+const smallBlockBytes = 4_096
+
+/** Long blocks are kept for others: made anew for each of thousands of connections they outrun the garbage collector. */
+const maxSpareBlocks = 8
+const spareBlocks: Buffer[] = []
+
+function keepBlock(block: Buffer): void {
+  if (block.length > 2 * smallBlockBytes && spareBlocks.length < maxSpareBlocks) spareBlocks.push(block)
+}
+
 /** Streams over `maxStreams` that a peer may open before it has our SETTINGS, for each of `maxResets`. */
 const earlyRefusals = 10
 
@@ -212,6 +223,7 @@ export class Http2Input implements FrameSink {
 
   #continue(flags: number, buf: Buffer, start: number, end: number): void {
     if (++this.#continuations > this.#session.options.maxContinuations) {
+      this.#dropBlock()
       return this.#session.close(http2Error.enhanceYourCalm, 'more than maxContinuations allows')
     }
     this.#store(buf, start, end)
@@ -223,20 +235,36 @@ export class Http2Input implements FrameSink {
     this.#block = noBytes
     this.#blockBytes = 0
     this.#headerBlock(id, this.#blockEnds, this.#blockMalformed, block, 0, length)
+    keepBlock(block)
   }
 
   #store(buf: Buffer, start: number, end: number): void {
     const length = this.#blockBytes + end - start
     if (length > this.#maxBlockBytes) {
+      this.#dropBlock()
       return this.#session.close(http2Error.enhanceYourCalm, 'a header block longer than maxHeadBytes allows')
     }
     if (start === end && !this.allows(flood.emptyFrames)) return
     if (length > this.#block.length) {
-      const larger = Buffer.allocUnsafe(Math.min(this.#maxBlockBytes, length * 2))
+      const larger = this.#blockFor(length)
       copyBytes(larger, 0, this.#block, 0, this.#blockBytes)
       this.#block = larger
     }
     this.#blockBytes = copyBytes(this.#block, this.#blockBytes, buf, start, end)
+  }
+
+  #blockFor(length: number): Buffer {
+    if (length <= smallBlockBytes) return Buffer.allocUnsafe(length * 2)
+    const spare = spareBlocks.pop()
+    return spare !== undefined && spare.length >= this.#maxBlockBytes
+      ? spare
+      : Buffer.allocUnsafeSlow(this.#maxBlockBytes)
+  }
+
+  #dropBlock(): void {
+    keepBlock(this.#block)
+    this.#block = noBytes
+    this.#blockBytes = 0
   }
 
   #headerBlock(id: number, ends: boolean, malformed: boolean, buf: Buffer, start: number, end: number): void {

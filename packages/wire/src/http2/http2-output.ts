@@ -28,6 +28,8 @@ export class Http2Output implements Flushable {
   readonly link: Link
   /** What the peer takes on the whole connection. */
   window = DEFAULT_WINDOW
+  /** How often what was written has been handed to the kernel. */
+  flushes = 0
   /** DATA frames written so far, without small ones that a window has cut short. */
   dataFrames = 0
   readonly #owner: OutputOwner
@@ -244,6 +246,7 @@ export class Http2Output implements Flushable {
     if (slab === undefined) return
     // While the link is congested no DATA is written.
     if (this.link.congested) this.#unsentBytes += this.#used
+    this.flushes++
     this.#slab = undefined
     this.link.lend(slab, 0, this.#used)
     slab.release()

@@ -138,7 +138,9 @@ export class Http2Session implements ConnectingHandler {
   /** How many streams may be open at once: 0 once either side has said that it leaves. */
   get maxStreams(): number {
     if (this.#draining || this.#peerLeaves || this.#state === 'closing' || this.#state === 'closed') return 0
-    return this.server ? this.options.maxStreams : Math.min(this.options.maxStreams, this.#peer.maxStreams)
+    if (this.server) return this.options.maxStreams
+    // Streams' numbers are used up: the connection takes no new ones (RFC 9113 §5.1.1).
+    return this.#nextId > MAX_31_BITS ? 0 : Math.min(this.options.maxStreams, this.#peer.maxStreams)
   }
 
   get openStreams(): number {
@@ -239,8 +241,8 @@ export class Http2Session implements ConnectingHandler {
     lingeringClose(this.link, { closed: () => this.onClose(undefined) })
   }
 
-  #lose(code: number, error: LinkError | undefined): void {
-    for (const stream of this.streams.all()) stream.lost(code, error)
+  #lose(code: number, error: LinkError | undefined, unsent = false): void {
+    for (const stream of this.streams.all()) stream.lost(code, error, unsent)
   }
 
   // What the link tells.
@@ -268,7 +270,7 @@ export class Http2Session implements ConnectingHandler {
   onClose(error: LinkError | undefined): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
-    this.#lose(http2Error.cancel, error)
+    this.#lose(http2Error.cancel, error, true)
     this.#out.drop()
     this.#pings = undefined
     this.owner.onClose(error)

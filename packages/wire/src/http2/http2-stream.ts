@@ -58,6 +58,7 @@ export abstract class Http2Stream {
   #windowTarget = 0
   /** Octets that were taken and not credited yet. */
   #creditDue = 0
+  #flushesBefore = 0
   #queue: SendQueue | undefined
   #endQueued = false
   #queuedTrailers: readonly HeaderField[] | undefined
@@ -96,8 +97,9 @@ export abstract class Http2Stream {
   /** Sends a head, of an interim response as well: fields as they go on the wire, pseudo-fields first. */
   sendHead(fields: readonly HeaderField[], ended: boolean): void {
     if (this.#closed || this.#localEnded || this.#endQueued) return
-    this.#headSent = true
     const first = fields[0]
+    // An interim head is no answer: whoever resets after one has still cost a request.
+    if (first?.pseudo !== pseudoId.status || !first.value.startsWith('1')) this.#headSent = true
     if (first !== undefined && first.pseudo === pseudoId.method && first.value === 'HEAD') this.#bodiless = true
     this.bytesOut += this.#out.head(this.id, fields, ended)
     if (ended) this.#endLocal()
@@ -220,6 +222,7 @@ export abstract class Http2Stream {
     this.#creditDue = 0
     this.#endQueued = false
     this.#queuedTrailers = undefined
+    this.#flushesBefore = out.flushes
   }
 
   /** Where its next header section is read to. */
@@ -343,9 +346,11 @@ export abstract class Http2Stream {
     this.#end({ code, by: 'peer', processed }, 'peer')
   }
 
-  /** The connection is gone. */
-  lost(code: number, error: LinkError | undefined): void {
-    const reset = { code, by: 'connection', processed: true } as const
+  /** The connection is gone; `unsent`: with what was written and had not left. */
+  lost(code: number, error: LinkError | undefined, unsent: boolean): void {
+    // What never left nobody has acted on.
+    const processed = this.session.server || !unsent || this.#out.flushes !== this.#flushesBefore
+    const reset = { code, by: 'connection', processed } as const
     this.#end(error === undefined ? reset : { ...reset, error }, 'us')
   }
 
