@@ -81,6 +81,7 @@ export class Attacker {
   async #say(socket: Socket, closed: Promise<unknown>): Promise<void> {
     const { settings = [], begins, goesOn, rests, speaks } = this.#attack
     if (speaks === false) return
+    if (speaks === 'preface') return void (await written(socket, preface, closed))
     const line = new Line(this.#target)
     await written(socket, Buffer.concat([preface, settingsFrame(...settings)]), closed)
     if (begins !== undefined) await written(socket, begins(line), closed)

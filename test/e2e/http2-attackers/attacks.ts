@@ -25,8 +25,8 @@ export interface Attack {
   readonly rests?: boolean
   /** It reads what comes. Default: true. */
   readonly reads?: boolean
-  /** It says anything at all. Default: true. */
-  readonly speaks?: boolean
+  /** It says anything at all, or nothing after the preface. Default: true. */
+  readonly speaks?: boolean | 'preface'
   /** How its connections end, in other than the order of the first: the first one must be seen. */
   readonly ends: readonly string[]
   /** What must be seen on streams. */
@@ -177,6 +177,7 @@ export const attacks: readonly Attack[] = [
     ends: [notInTime],
   },
   { what: 'connections that never speak', speaks: false, ends: ['cut'] },
+  { what: 'connections that say the preface and no more', speaks: 'preface', ends: [notInTime] },
   {
     what: 'bodies of a few octets a second',
     begins: eachStream(50, (id, { target }) => [target.longUpload(id)]),
