@@ -1,6 +1,17 @@
 // Streams in both directions at once through slow and bursty peers: what arrives has the hash of what was sent.
-import { createServer as createHttpServer, request as httpRequest } from 'node:http'
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  request as httpRequest,
+  type ServerResponse,
+} from 'node:http'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import {
+  connect as connectHttp2,
+  createServer as createHttp2Server,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+} from 'node:http2'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -90,6 +101,24 @@ const playHttp =
     )
   }
 
+/** All streams on one session: none may keep the others from their credit. */
+const playHttp2 =
+  (framing: 'length' | 'chunked'): Play =>
+  async (port, streams) => {
+    const session = connectHttp2(`http://127.0.0.1:${port}`)
+    await Promise.all(
+      streams.map(async (ends, i) => {
+        const sized = framing === 'length' ? { 'content-length': each } : {}
+        const stream = session.request({ ':method': 'POST', ':path': `/${framing}/${i}`, ...sized })
+        const read = readUnevenly(stream)
+        ends.sentUp = await sendUnevenly(stream, each)
+        stream.end()
+        ends.gotDown = (await read).hash
+      }),
+    )
+    session.close()
+  }
+
 async function sendMessages(socket: WebSocket): Promise<string> {
   const hash = createHash('sha256')
   for (let left = each; left > 0; ) {
@@ -137,7 +166,7 @@ const playWebSocket: Play = async (port, streams) => {
 describe('integrity of streams', () => {
   let folder: string
   let streams: Ends[] = []
-  const ports: Record<'tcp' | 'tls' | 'http' | 'ws', number> = { tcp: 0, tls: 0, http: 0, ws: 0 }
+  const ports: Record<'tcp' | 'tls' | 'http' | 'http2' | 'ws', number> = { tcp: 0, tls: 0, http: 0, http2: 0, ws: 0 }
   const servers: Server[] = []
 
   before(async () => {
@@ -147,12 +176,13 @@ describe('integrity of streams', () => {
     const duplex = (socket: Socket): void => void serveDuplex(socket, streams).catch(() => socket.destroy())
     const tcp = createServer({ allowHalfOpen: true }, duplex)
     const tls = createTlsServer({ ...certificate, allowHalfOpen: true }, duplex)
-    const http = createHttpServer((req, res) => {
+    const both = (req: IncomingMessage | Http2ServerRequest, res: ServerResponse | Http2ServerResponse): void => {
       const [, framing, index] = req.url!.split('/')
       const ends = streams[Number(index)]!
       if (framing === 'length') res.setHeader('content-length', each)
       // The answer begins before the request has come: both directions flow at once.
-      res.flushHeaders()
+      // Not in the types of HTTP/2's one.
+      if ('flushHeaders' in res) res.flushHeaders()
       // It ends after the request: once an answer is complete, nobody needs the rest of what was asked.
       const read = readUnevenly(req).then(({ hash }) => (ends.gotUp = hash))
       void sendUnevenly(res, each, read)
@@ -161,7 +191,9 @@ describe('integrity of streams', () => {
           res.end()
         })
         .catch(() => res.destroy())
-    })
+    }
+    const http = createHttpServer(both)
+    const http2 = createHttp2Server(both)
     const ws = createHttpServer()
     new WebSocketServer({ server: ws, perMessageDeflate: false }).on('connection', (socket, req) => {
       const ends = streams[Number(req.url!.slice(1))]!
@@ -175,10 +207,11 @@ describe('integrity of streams', () => {
         () => undefined,
       )
     })
-    servers.push(tcp, tls, http, ws)
+    servers.push(tcp, tls, http, http2, ws)
     ports.tcp = await listen(tcp)
     ports.tls = await listen(tls)
     ports.http = await listen(http)
+    ports.http2 = await listen(http2)
     ports.ws = await listen(ws)
   })
 
@@ -197,12 +230,14 @@ describe('integrity of streams', () => {
         tlsBoth: { bind, protocol: 'tcp', tls, upstream: 'tls' },
         tlsOut: { bind, protocol: 'tcp', upstream: 'tls' },
         http: { bind, protocol: 'http', upstream: 'http' },
+        http2: { bind, protocol: 'http', upstream: 'http2' },
         ws: { bind, protocol: 'websocket', upstream: 'ws' },
       },
       upstreams: {
         tcp: { endpoints: [`127.0.0.1:${ports.tcp}`] },
         tls: { endpoints: [`127.0.0.1:${ports.tls}`], tls: { ca: tls.cert, serverName: 'sluice.test' } },
         http: { endpoints: [`127.0.0.1:${ports.http}`] },
+        http2: { endpoints: [`127.0.0.1:${ports.http2}`], protocol: 'http2' },
         ws: { endpoints: [`127.0.0.1:${ports.ws}`] },
       },
     }
@@ -215,6 +250,9 @@ describe('integrity of streams', () => {
     ['TLS on both sides', 'tlsBoth', playTls],
     ['http with lengths', 'http', playHttp('length')],
     ['http with chunks', 'http', playHttp('chunked')],
+    ['http 1→2', 'http2', playHttp('length')],
+    ['http 2→1', 'http', playHttp2('chunked')],
+    ['http 2→2', 'http2', playHttp2('length')],
     ['websocket', 'ws', playWebSocket],
   ]
 
