@@ -10,8 +10,9 @@ import {
   rstFrame,
 } from '../../../packages/testkit/src/http2/index.ts'
 import { RawServer } from '../../../packages/testkit/src/raw/index.ts'
-import { GrpcScene, type SceneWritten } from './support/grpc-scene.ts'
-import { callHead, echo, valueOf, wholeCall } from './support/messages.ts'
+import { GrpcScene, type SceneWritten, transcoding } from './support/grpc-scene.ts'
+import { exchange, httpWays } from './support/http-ways.ts'
+import { callHead, echo, framed, requestOf, valueOf, wholeCall } from './support/messages.ts'
 
 const answered: RawFields = [
   [':status', '200'],
@@ -26,7 +27,7 @@ describe('a call whose caller leaves', () => {
   const open = async (upstream: SceneWritten['upstream'] = {}): Promise<RawHttp2> => {
     server = await RawServer.start()
     scene = await GrpcScene.start({ upstream: { endpoints: [`grpc://127.0.0.1:${server.port}`], ...upstream } })
-    scene.stage.closesWith(server)
+    scene.closesFirst(server)
     return await scene.raw()
   }
 
@@ -86,7 +87,7 @@ describe('a call whose caller leaves', () => {
 
   it('is what a deadline makes of it too: the caller is told, the permit waits', async () => {
     const peer = await open({ gate: { limit: 1, queue: 5, timeout: '10s', abandoned: 'wait' } })
-    await peer.send(wholeCall(1, { more: [['grpc-timeout', '80m']] }), wholeCall(3))
+    await peer.send(wholeCall(1, { more: [['grpc-timeout', '500m']] }), wholeCall(3))
     const upstream = await RawHttp2.accept(await server.accept())
     const first = await upstream.next({ type: h2.headers })
     expect(valueOf((await peer.next({ type: h2.headers, id: 1 })).fields!, 'grpc-status')).to.equal(
@@ -99,6 +100,49 @@ describe('a call whose caller leaves', () => {
     await peer.next({ type: h2.headers, id: 3 })
   })
 })
+
+for (const way of httpWays) {
+  for (const [name, question, body] of [
+    [
+      'gRPC-Web',
+      { method: 'POST', target: `/${echo}/ServerStream`, fields: [['content-type', 'application/grpc-web']] },
+      requestOf(echo, 'ServerStream', { text: 'a' }),
+    ],
+    ['JSON', { method: 'GET', target: '/test/v1/echo/a:stream' }, undefined],
+  ] as const) {
+    it(`a call by ${name} over ${way.name} that is abandoned has no part in what its client hears next`, async () => {
+      const server = await RawServer.start()
+      const scene = await GrpcScene.start({
+        listener: { web: { origins: ['*'] }, transcode: transcoding },
+        upstream: { endpoints: [`grpc://127.0.0.1:${server.port}`], gate: { limit: 5, abandoned: 'wait' } },
+      })
+      scene.closesFirst(server)
+      const client = await way.connect(scene.port)
+      const fields = [...('fields' in question ? question.fields : []), ['grpc-timeout', '500m'] as const]
+      const refused = exchange(client, { ...question, fields }, body)
+      const upstream = await RawHttp2.accept(await server.accept())
+      const first = await upstream.next({ type: h2.headers })
+      expect((await refused).field('x-sluice-reason')).to.equal('deadlineExceeded')
+      await upstream.send(
+        headersFrame(first.id, answered.slice(0, 2), h2.endHeaders),
+        dataFrame(first.id, framed(Buffer.from([0x0a, 5, ...Buffer.from('first')]))),
+        headersFrame(first.id, [['grpc-status', '0']]),
+      )
+      const next = exchange(client, question, body)
+      const second = await upstream.next({ type: h2.headers })
+      await upstream.send(
+        headersFrame(second.id, answered.slice(0, 2), h2.endHeaders),
+        dataFrame(second.id, framed(Buffer.from([0x0a, 6, ...Buffer.from('second')]))),
+        headersFrame(second.id, [['grpc-status', '0']]),
+      )
+      const answer = await next
+      expect(answer.status).to.equal(200)
+      expect(String(answer.body)).to.include('second').and.not.include('first')
+      await client.close()
+      await scene.close()
+    })
+  }
+}
 
 describe('an upstream that cancels', () => {
   it('ends the call with CANCELLED', async () => {

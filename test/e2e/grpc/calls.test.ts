@@ -125,7 +125,7 @@ describe('calls of gRPC', () => {
     const both = async (): Promise<{ peer: RawHttp2; upstream: () => Promise<RawHttp2> }> => {
       const server = await RawServer.start()
       await open({ upstream: { endpoints: [`grpc://127.0.0.1:${server.port}`] } })
-      scene.stage.closesWith(server)
+      scene.closesFirst(server)
       return { peer: await scene.raw(), upstream: async () => await RawHttp2.accept(await server.accept()) }
     }
 

@@ -39,7 +39,7 @@ describe('a call that fails', () => {
   const openRaw = async (written: SceneWritten = {}): Promise<RawServer> => {
     const server = await RawServer.start()
     await open({ ...written, upstream: { endpoints: [`grpc://127.0.0.1:${server.port}`], ...written.upstream } })
-    scene.stage.closesWith(server)
+    scene.closesFirst(server)
     return server
   }
 

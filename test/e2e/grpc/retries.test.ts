@@ -30,7 +30,7 @@ describe('a call that its upstream did not process', () => {
     server = await RawServer.start()
     const upstream = { endpoints: [`grpc://127.0.0.1:${server.port}`], ...written.upstream }
     scene = await GrpcScene.start({ ...written, upstream })
-    scene.stage.closesWith(server)
+    scene.closesFirst(server)
     return await scene.raw()
   }
 

@@ -1,10 +1,11 @@
 // JSON over HTTP for services of gRPC, by the annotations of shop.v1.Orders, over both versions of HTTP.
 import { expect } from 'chai'
-import { eventually } from '../../../packages/testkit/src/raw/index.ts'
+import { dataFrame, h2, headersFrame, RawHttp2 } from '../../../packages/testkit/src/http2/index.ts'
+import { eventually, RawServer } from '../../../packages/testkit/src/raw/index.ts'
 import { response } from '../support/ask.ts'
 import { GrpcScene, type SceneWritten, transcoding } from './support/grpc-scene.ts'
 import { exchange, type HttpClient, httpWays, restOf } from './support/http-ways.ts'
-import { orders } from './support/messages.ts'
+import { framed, orders } from './support/messages.ts'
 
 const json = ['content-type', 'application/json'] as const
 const mebibyte = 1_048_576
@@ -235,6 +236,32 @@ for (const way of httpWays) {
         const lines = String(body).trimEnd().split('\n')
         expect(lines.length).to.equal(3)
         expect((JSON.parse(lines[2]!) as { error: object }).error).to.include({ code: 13 })
+      })
+
+      it('end a stream at a message that cannot be read, whatever follows it', async () => {
+        const server = await RawServer.start()
+        await open({ upstream: { endpoints: [`grpc://127.0.0.1:${server.port}`] } })
+        scene.closesFirst(server)
+        const asked = ask('GET', '/test/v1/echo/a:stream')
+        const upstream = await RawHttp2.accept(await server.accept())
+        const { id } = await upstream.next({ type: h2.headers })
+        const good = framed(Buffer.from([0x0a, 1, 0x61]))
+        await upstream.send(
+          headersFrame(
+            id,
+            [
+              [':status', '200'],
+              ['content-type', 'application/grpc'],
+            ],
+            h2.endHeaders,
+          ),
+          dataFrame(id, Buffer.concat([good, framed(Buffer.from([0x0a, 9])), good])),
+        )
+        const { body } = await asked
+        const lines = String(body).trimEnd().split('\n')
+        expect(lines.length).to.equal(2)
+        expect(JSON.parse(lines[0]!)).to.deep.equal({ text: 'a' })
+        expect((JSON.parse(lines[1]!) as { error: object }).error).to.include({ code: 13 })
       })
 
       it('of an upstream that answers no gRPC are told as such', async () => {

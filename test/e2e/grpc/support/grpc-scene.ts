@@ -87,6 +87,11 @@ export class GrpcScene {
     return peer
   }
 
+  /** Has a server closed before the proxy, which would wait for it to take leave of it. */
+  closesFirst(server: { close(): Promise<void> }): void {
+    this.#closers.push(() => server.close())
+  }
+
   /** Resolves when no call runs at the backend. */
   async backendIdle(): Promise<void> {
     await eventually(() => this.backend.stats().running === 0, { what: 'an idle backend' })
