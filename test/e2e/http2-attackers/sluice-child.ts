@@ -12,6 +12,8 @@ export type ToSluice =
 export interface Sample {
   readonly ports: Readonly<Record<string, number>>
   readonly rssBytes: number
+  /** Of clients, those that are being closed included. */
+  readonly connections: number
   /** Time on the processor, of all threads, so far. */
   readonly cpuMs: number
   /** What is not zero that must be when nobody is there. */
@@ -53,6 +55,7 @@ function sample(): Sample {
   return {
     ports: Object.fromEntries(ports) as Record<string, number>,
     rssBytes: process.memoryUsage.rss(),
+    connections: stats.listeners.reduce((sum, { connections }) => sum + connections, 0),
     cpuMs: (user + system) / 1_000,
     residue: residue(stats),
     timers: stats.timers,
