@@ -262,6 +262,22 @@ for (const way of httpWays) {
         expect(lines.length).to.equal(2)
         expect(JSON.parse(lines[0]!)).to.deep.equal({ text: 'a' })
         expect((JSON.parse(lines[1]!) as { error: object }).error).to.include({ code: 13 })
+        // Nothing of it is in what the connection brings next.
+        const next = ask('GET', '/test/v1/echo/a')
+        const { id: second } = await upstream.next({ type: h2.headers })
+        await upstream.send(
+          headersFrame(
+            second,
+            [
+              [':status', '200'],
+              ['content-type', 'application/grpc'],
+            ],
+            h2.endHeaders,
+          ),
+          dataFrame(second, good),
+          headersFrame(second, [['grpc-status', '0']]),
+        )
+        expect(JSON.parse(String((await next).body))).to.deep.equal({ text: 'a' })
       })
 
       it('of an upstream that answers no gRPC are told as such', async () => {
