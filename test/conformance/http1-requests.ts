@@ -190,7 +190,6 @@ const table: Readonly<Record<string, readonly Row[]>> = {
     ['* for another method than OPTIONS', line('GET * HTTP/1.1'), 400],
     ['more than one empty line before', `\r\n\r\n${get()}`, 400],
     ['TLS on a plain port', '\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03'.padEnd(64, '\0'), 400],
-    ['the preface of HTTP/2 (9113 §3.4)', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400],
   ],
   host: [
     ['absent (§3.2)', 'GET / HTTP/1.1\r\n\r\n', 400],
