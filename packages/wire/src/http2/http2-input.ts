@@ -21,9 +21,9 @@ const smallBlockBytes = 4_096
 
 /** Long blocks are kept for others: made anew for each of thousands of connections they outrun the garbage collector. */
 const maxSpareBlocks = 8
-const spareBlocks: Buffer[] = []
+const spareBlocks: Buffer<ArrayBuffer>[] = []
 
-function keepBlock(block: Buffer): void {
+function keepBlock(block: Buffer<ArrayBuffer>): void {
   if (block.length > 2 * smallBlockBytes && spareBlocks.length < maxSpareBlocks) spareBlocks.push(block)
 }
 
@@ -253,7 +253,7 @@ export class Http2Input implements FrameSink {
     this.#blockBytes = copyBytes(this.#block, this.#blockBytes, buf, start, end)
   }
 
-  #blockFor(length: number): Buffer {
+  #blockFor(length: number): Buffer<ArrayBuffer> {
     if (length <= smallBlockBytes) return Buffer.allocUnsafe(length * 2)
     const spare = spareBlocks.pop()
     return spare !== undefined && spare.length >= this.#maxBlockBytes
