@@ -17,6 +17,7 @@ import { eitherReset, notReused } from './http1.ts'
 import type { Kind } from './http2-client.ts'
 
 const floodBytes = 8_000_000
+const initialWindowSize = 4
 const piece = Buffer.alloc(10_000, 'x')
 
 /** Serves one connection of the client ends. */
@@ -27,6 +28,7 @@ class Serving {
   readonly #requests = new Map<number, { path: string; call: boolean }>()
   /** What may be sent on the connection, and of what is being flooded. */
   #window = 65_535
+  #streamWindow = 65_535
   readonly #floods = new Map<number, { left: number; window: number }>()
 
   constructor(peer: RawHttp2, seen: (id: string) => void) {
@@ -37,6 +39,10 @@ class Serving {
   async run(): Promise<void> {
     for (const { type, id, payload } of this.#peer.frames) {
       if (type === h2.windowUpdate && id === 0) this.#window += payload.readUInt32BE()
+      if (type !== h2.settings) continue
+      for (let at = 0; at < payload.length; at += 6) {
+        if (payload.readUInt16BE(at) === initialWindowSize) this.#streamWindow = payload.readUInt32BE(at + 2)
+      }
     }
     for (;;) await this.#serve()
   }
@@ -67,7 +73,7 @@ class Serving {
     const head = headersFrame(id, responseHead(call ? 'grpc' : 'http', length), h2.endHeaders)
     if (kind === 'half') return this.#peer.send(head, dataFrame(id, 'half'))
     if (kind === 'flood') {
-      this.#floods.set(id, { left: floodBytes, window: 65_535 })
+      this.#floods.set(id, { left: floodBytes, window: this.#streamWindow })
       await this.#peer.send(head)
       return this.#credited(id, 0)
     }
