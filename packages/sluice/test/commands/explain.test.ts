@@ -144,7 +144,7 @@ describe('sluice explain of gRPC', () => {
       'endpoint   10.0.0.1:50051',
       'endpoint   10.0.0.2:50051',
       'deadline   250ms, waiting included, then 4 DEADLINE_EXCEEDED',
-      'timeouts   connect 5s, PING after 1m',
+      'timeouts   connect 5s, PING after 6m',
       'retries    1, after connectFailure, refused, stale',
       'health     asks grpc.health.v1 for shop.v1.Orders every 10s; ejected for 30s after 5 failures in a row',
     ])
