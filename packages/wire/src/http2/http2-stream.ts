@@ -218,7 +218,8 @@ export abstract class Http2Stream {
     this.#contentLeft = -1
     this.#sendWindow = sendWindow
     this.#receiveWindow = receiveWindow
-    this.#windowTarget = receiveWindow
+    // A peer that does not have our SETTINGS yet may send more: it is credited by what they say all the same.
+    this.#windowTarget = Math.min(receiveWindow, session.options.window)
     this.#creditDue = 0
     this.#endQueued = false
     this.#queuedTrailers = undefined
