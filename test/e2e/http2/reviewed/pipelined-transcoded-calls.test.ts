@@ -3,7 +3,7 @@ import { expect } from 'chai'
 import { dataFrame, h2, headersFrame, RawHttp2 } from '../../../../packages/testkit/src/http2/index.ts'
 import { transcoding } from '../../grpc/support/grpc-scene.ts'
 import { framed } from '../../grpc/support/messages.ts'
-import { get, response } from '../../support/ask.ts'
+import { get } from '../../support/ask.ts'
 import { Stage } from '../../support/stage.ts'
 import { takenServer } from './session-with.ts'
 
@@ -36,7 +36,6 @@ describe('pipelined requests that are transcoded', () => {
       headersFrame(first.id, answered, h2.endHeaders),
       dataFrame(first.id, Buffer.concat([broken, order('OF-THE-FIRST')])),
     )
-    expect((await response(client)).status).to.equal(502)
 
     const second = await upstream.next({ type: h2.headers })
     await upstream.send(
@@ -44,19 +43,15 @@ describe('pipelined requests that are transcoded', () => {
       dataFrame(second.id, order('second')),
       headersFrame(second.id, [['grpc-status', '0']]),
     )
-    const stream = await response(client)
-    expect(stream.status).to.equal(200)
-    expect(stream.body.toString()).to.include('second').and.not.include('OF-THE-FIRST')
-
     const third = await upstream.next({ type: h2.headers })
     await upstream.send(
       headersFrame(third.id, answered, h2.endHeaders),
       dataFrame(third.id, order('third')),
       headersFrame(third.id, [['grpc-status', '0']]),
     )
-    expect((await response(client)).body.toString())
-      .to.include('third')
-      .and.not.include('OF-THE-FIRST')
+    const heard = (await client.readUntil(/"third"[^}]*}/)).toString('latin1')
+    expect(heard).to.match(/^HTTP\/1\.1 502 [^]*HTTP\/1\.1 200 [^]*"second"[^]*HTTP\/1\.1 200 /)
+    expect(heard).to.not.include('OF-THE-FIRST')
     await stage.close()
   })
 })
