@@ -1,5 +1,6 @@
 // What browsers ask before a page of another origin calls by gRPC-Web (CORS).
 import { expect } from 'chai'
+import { eventually } from '../../../packages/testkit/src/raw/index.ts'
 import { GrpcScene } from './support/grpc-scene.ts'
 import { exchange, type HttpClient, httpWays } from './support/http-ways.ts'
 import { echo } from './support/messages.ts'
@@ -75,6 +76,7 @@ for (const way of httpWays) {
       await open({})
       await exchange(client, question(origin, ofWeb))
       await exchange(client, question('https://evil.example', ofWeb))
+      await eventually(() => scene.stage.accounts.length === 2)
       expect(scene.stage.accounts.map(({ protocol, status, reason }) => [protocol, status, reason])).to.deep.equal([
         ['http', '204', 'ok'],
         ['http', '403', 'denied'],
