@@ -353,4 +353,47 @@ describe('the four pairs of HTTP versions', () => {
   })
 })
 
+describe('the four pairs behind a trusted proxy', () => {
+  let all: FourPairs
+  before(async () => {
+    all = await FourPairs.start({ listener: (up) => ({ upstream: up, trustedProxies: ['127.0.0.0/8'] }) })
+  })
+  after(() => all.close())
+
+  for (const pair of pairs) {
+    it(`append to what it says, and keep the rest of it: ${nameOf(pair)}`, async () => {
+      const { up } = await all.pass(
+        pair,
+        {
+          fields: [
+            ['X-Forwarded-For', '6.6.6.6, 10.1.1.1'],
+            ['X-Forwarded-For', '127.0.0.9'],
+            ['X-Forwarded-Proto', 'https'],
+            ['X-Forwarded-Host', 'shop.test'],
+            ['Via', '1.1 front'],
+          ],
+        },
+        { body: 'x' },
+      )
+      const said = up!.fields.map(([name, value]) => `${name}: ${value.replace(/sluice-\S+/, 'us')}`)
+      expect(said).to.have.members([
+        'x-forwarded-for: 6.6.6.6, 10.1.1.1, 127.0.0.9, 127.0.0.1',
+        'x-forwarded-proto: https',
+        'x-forwarded-host: shop.test',
+        'x-real-ip: 10.1.1.1',
+        'via: 1.1 front',
+        `via: ${pair.client === 1 ? '1.1' : '2.0'} us`,
+      ])
+      expect(up!.host).to.equal('a.test')
+    })
+
+    it(`fill in what it does not say: ${nameOf(pair)}`, async () => {
+      const { up } = await all.pass(pair, {}, { body: 'x' })
+      expect(valueOf(up!.fields, 'x-forwarded-for')).to.equal('127.0.0.1')
+      expect(valueOf(up!.fields, 'x-forwarded-proto')).to.equal('http')
+      expect(valueOf(up!.fields, 'x-forwarded-host')).to.equal('a.test')
+    })
+  }
+})
+
 const lower = (fields: RawFields) => fields.map(([name, value]) => [name.toLowerCase(), value] as const)
