@@ -40,9 +40,9 @@ describe('a call in both directions that is cut before its end, where `abandoned
     return sessionOf(stage)
   }
 
-  /** A call that its caller has not finished, and one that waits behind it. */
-  const begun = async (peer: RawHttp2, more: RawFields = []): Promise<RawHttp2> => {
-    await peer.send(callHead(1, '/a.B/Bidi', more), dataFrame(1, Buffer.alloc(5)))
+  /** A call that its caller has not finished unless `end` is true, and one that waits behind it. */
+  const begun = async (peer: RawHttp2, more: RawFields = [], { end = false } = {}): Promise<RawHttp2> => {
+    await peer.send(callHead(1, '/a.B/Bidi', more), dataFrame(1, Buffer.alloc(5), { end }))
     const upstream = await RawHttp2.accept(await server.accept())
     await upstream.next({ type: h2.data })
     await peer.send(callHead(3, '/a.B/Next', [], { end: true }))
@@ -89,17 +89,19 @@ describe('a call in both directions that is cut before its end, where `abandoned
     ['trailers', [headersFrame(1, answered.slice(0, 2), h2.endHeaders), headersFrame(1, [['grpc-status', '0']])]],
     ['a head without a status of gRPC', [headersFrame(1, [[':status', '503']])]],
   ] as const) {
-    it(`stays what its caller was told, whatever the upstream says later: ${name}`, async () => {
-      const peer = await open()
-      const upstream = await begun(peer, [['grpc-timeout', '200m']])
-      const { fields } = await peer.next({ type: h2.headers, id: 1 })
-      expect(valueOf(fields!, 'grpc-status')).to.equal('4')
-      await upstream.send(...last)
-      const next = await upstream.next({ type: h2.headers })
-      await upstream.send(headersFrame(next.id, answered))
-      await peer.next({ type: h2.headers, id: 3 })
-      await eventually(() => stage.accounts.length === 2)
-      expect(stage.accounts[0]).to.include({ reason: 'deadlineExceeded', status: 'grpc-4' })
-    })
+    for (const end of [false, true]) {
+      it(`stays what its caller was told, whatever the upstream says later: ${name}, ${end ? 'complete' : 'cut'}`, async () => {
+        const peer = await open()
+        const upstream = await begun(peer, [['grpc-timeout', '200m']], { end })
+        const { fields } = await peer.next({ type: h2.headers, id: 1 })
+        expect(valueOf(fields!, 'grpc-status')).to.equal('4')
+        await upstream.send(...last)
+        const next = await upstream.next({ type: h2.headers })
+        await upstream.send(headersFrame(next.id, answered))
+        await peer.next({ type: h2.headers, id: 3 })
+        await eventually(() => stage.accounts.length === 2)
+        expect(stage.accounts[0]).to.include({ reason: 'deadlineExceeded', status: 'grpc-4' })
+      })
+    }
   }
 })
