@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { frame, goawayFrame, h2, settingsFrame } from '../../../packages/testkit/src/http2/index.ts'
+import { dataFrame, frame, goawayFrame, h2, settingsFrame } from '../../../packages/testkit/src/http2/index.ts'
 import { eventually } from '../../../packages/testkit/src/raw/index.ts'
 import { scale } from '../../../packages/testkit/src/scale.ts'
 import { Stage } from '../support/stage.ts'
@@ -183,6 +183,41 @@ describe('sessions to an upstream of HTTP/2', () => {
     await client.write('POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 2\r\n\r\nhi')
     expect(await client.readHead()).to.match(/^HTTP\/1\.1 502 [^]*x-sluice-reason: upstreamReset/)
     expect(performance.now() - began).to.be.greaterThan(20_000)
+  })
+
+  it('that have broken the rules while they rest are lent to nobody, though their sockets live on', async () => {
+    upstream = await Http2Upstream.start((session, id) => session.answer(id), undefined, { answersFin: false })
+    stage = await Stage.start({
+      listeners: { web: { bind: '127.0.0.1:0', protocol: 'http', upstream: 'up' } },
+      upstreams: { up: { endpoints: [upstream.address], protocol: 'http2' } },
+    })
+    stage.closesWith(upstream)
+    const client = await sessionOf(stage)
+    await client.send(get(1))
+    expect((await client.message(1)).status).to.equal(200)
+    const [first] = upstream.sessions
+    await eventually(() => stage.stats.upstreams[0]!.endpoints[0]!.connections.idle === 1)
+    await first!.peer.send(dataFrame(99, 'nobody asked'))
+    await eventually(() => first!.goaway === 1)
+    expect(first!.closed).to.equal(false)
+    // Not repeated when the first session loses it.
+    await client.send(post(3, { length: 10 }))
+    expect((await client.message(3)).status).to.equal(200)
+    expect(upstream.sessions.map(({ heads }) => heads)).to.deep.equal([[1], [1]])
+  })
+
+  it('that do not answer in time are told so by RST_STREAM, and used on', async () => {
+    await start({ timeouts: { response: '100ms' }, retries: { max: 0 } })
+    const client = await sessionOf(stage)
+    await client.send(get(1))
+    expect((await client.message(1)).status).to.equal(504)
+    const [session] = upstream.sessions
+    await eventually(() => session!.resets.get(1) === 8)
+    await client.send(get(3))
+    await upstream.reached(2)
+    await session!.answer(3)
+    expect((await client.message(3)).status).to.equal(200)
+    expect(upstream.sessions).to.have.length(1)
   })
 
   it('whose stream is given up while it is sent to are used on', async () => {

@@ -101,11 +101,12 @@ export class Http2Upstream {
   static async start(
     serve: Serve = () => undefined,
     settings: (index: number) => HandshakeOptions = () => ({}),
+    { answersFin = true } = {},
   ): Promise<Http2Upstream> {
     const sessions: UpstreamSession[] = []
     const server = await RawServer.start(
       async (connection, index) => {
-        void connection.ended.then(() => connection.close())
+        if (answersFin) void connection.ended.then(() => connection.close())
         const session = new UpstreamSession(await RawHttp2.accept(connection, settings(index)))
         sessions.push(session)
         await session.read(serve)
