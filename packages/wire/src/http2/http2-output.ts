@@ -246,7 +246,8 @@ export class Http2Output implements Flushable {
     if (slab === undefined) return
     // While the link is congested no DATA is written.
     if (this.link.congested) this.#unsentBytes += this.#used
-    this.flushes++
+    // A link that is gone drops what it is lent: streams whose heads are in there have never left.
+    if (this.link.writable) this.flushes++
     this.#slab = undefined
     this.link.lend(slab, 0, this.#used)
     slab.release()
