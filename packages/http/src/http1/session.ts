@@ -272,6 +272,11 @@ export class Http1Session implements LinkHandler, Expirable, PacedClient, Client
     }
     this.#timer.arm(this.settings.timeouts.bodyMs)
     const at = this.#reader.read(bytes, start, end, dropping ? dropper : exchange.intake)
+    if (!dropping && this.#state !== 'body') {
+      // The exchange was answered by what it read.
+      if (this.#state === 'dropping' && this.#reader.done) this.#nextRequest()
+      return at < 0 ? end : at
+    }
     if (at < 0) {
       this.#out.last = true
       if (dropping) this.#endSession()

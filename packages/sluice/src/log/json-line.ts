@@ -13,6 +13,12 @@ function milliseconds(ms: number): string {
   return whole + thousandths[micros - whole * 1_000]!
 }
 
+/** A status of HTTP is a number, one of gRPC (`grpc-5`) a text. */
+function statusText(status: string): string {
+  if (status === '-' || status === '0') return 'null'
+  return status.startsWith('grpc') ? `"${status}"` : status
+}
+
 /**
  * One JSON object a line. Made by hand: what does not change from one exchange to the next (names of the
  * configuration, the second of the time) is made once, and the rest is appended, a third of what JSON.stringify costs.
@@ -46,7 +52,7 @@ export class JsonLine implements AccessFormat {
       (method === '' ? 'null' : jsonString(method)) +
       ',"path":' +
       (target === '' ? 'null' : jsonString(loggedPath(target, this.#query))) +
-      `,"status":${status === '-' || status === '0' ? 'null' : status},"reason":"${exchange.reason}","side":` +
+      `,"status":${statusText(status)},"reason":"${exchange.reason}","side":` +
       (side === undefined ? 'null' : `"${side}"`) +
       `,"attempts":${exchange.attempts},"bytesIn":${exchange.bytesIn},"bytesOut":${exchange.bytesOut}` +
       `,"waitMs":${milliseconds(exchange.waitedMs)},"connectMs":${milliseconds(exchange.connectMs)},"firstByteMs":` +
