@@ -42,6 +42,7 @@ class Connection:
         self.open = set()
         self.most = 0
         self.pings = {}
+        self.padded = {}
         self.leaving = False
 
     def run(self):
@@ -71,6 +72,9 @@ class Connection:
             self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
         elif isinstance(event, h2.events.StreamEnded):
             self.answer(event.stream_id)
+        elif isinstance(event, h2.events.WindowUpdated):
+            for stream_id in list(self.padded):
+                self.send_padded(stream_id)
         elif isinstance(event, h2.events.StreamReset):
             self.open.discard(event.stream_id)
         elif isinstance(event, h2.events.PingAckReceived):
@@ -88,6 +92,17 @@ class Connection:
         self.head(stream_id)
         self.end(stream_id, str(value).encode())
 
+    def send_padded(self, stream_id):
+        """As far as the window goes; the rest when it opens."""
+        pad = self.padded.pop(stream_id)
+        while pad < 256 and self.h2.local_flow_control_window(stream_id) >= 100 + pad + 1:
+            self.h2.send_data(stream_id, b"x" * 100, pad_length=pad)
+            pad += 1
+        if pad == 256:
+            self.end(stream_id)
+        else:
+            self.padded[stream_id] = pad
+
     def next_ping(self, stream_id, number):
         self.h2.send_data(stream_id, b"x" * 1_000)
         if number == 10:
@@ -101,9 +116,8 @@ class Connection:
         path = self.paths[stream_id]
         if path == "/padded":
             self.head(stream_id)
-            for pad in range(256):
-                self.h2.send_data(stream_id, b"x" * 100, pad_length=pad)
-            self.end(stream_id)
+            self.padded[stream_id] = 0
+            self.send_padded(stream_id)
         elif path == "/ping":
             self.head(stream_id)
             self.next_ping(stream_id, 0)
