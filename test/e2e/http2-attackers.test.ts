@@ -18,7 +18,7 @@ import { targets } from './http2-attackers/targets.ts'
 import { get } from './support/ask.ts'
 
 /** With threads it is the same code again: the suite need not take so long. */
-const durationMs = (threads: number) => scaled({ test: threads === 0 ? 700 : 300, ci: 5_000, soak: 30_000 })
+const durationMs = (threads: number) => scaled({ test: 700, ci: threads === 0 ? 1_500 : 700, soak: 30_000 })
 /** For what Sluice does only after one of its time limits. */
 const patienceMs = 20_000
 /** On each of the listeners. */
@@ -55,7 +55,7 @@ class Watch {
   }
 }
 
-for (const threads of [0, 2]) {
+for (const threads of scaled({ test: [0], ci: [0, 2], soak: [0, 2] })) {
   describe(`HTTP/2 attackers, threads ${threads}`, function () {
     this.timeout(600_000)
     let http: Backend
