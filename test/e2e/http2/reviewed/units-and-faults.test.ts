@@ -72,7 +72,7 @@ describe('a unit of HTTP/2', () => {
     }
     const first = await ask(client, `${request('POST', '/one', ['Content-Length: 1'])}x`)
     expect(first.status).to.equal(500)
-    expect(stage.faults.splice(0)).to.have.length(1)
+    expect((stage.faults as unknown[]).splice(0)).to.have.length(1)
     const [session] = upstream.sessions
     // Its stream is reset, and whatever the upstream says of it now is nobody's answer.
     await eventually(() => session!.resets.has(3))
