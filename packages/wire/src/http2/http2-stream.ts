@@ -56,6 +56,8 @@ export abstract class Http2Stream {
   #sendWindow = 0
   #receiveWindow = 0
   #windowTarget = 0
+  /** The peer had used its window up when it was credited last. */
+  #usedUpBefore = false
   /** Octets that were taken and not credited yet. */
   #creditDue = 0
   #flushesBefore = 0
@@ -159,11 +161,14 @@ export abstract class Http2Stream {
     let increment = this.#creditDue
     const untaken = this.#windowTarget - this.#receiveWindow - increment
     const { maxWindow } = this.session.options
-    if (untaken <= this.#windowTarget >> 3 && this.#windowTarget < maxWindow) {
+    const usedUp = untaken <= this.#windowTarget >> 3
+    // Once is no sign that the receiver keeps up: it may have been the first bytes of one that takes no more.
+    if (usedUp && this.#usedUpBefore && this.#windowTarget < maxWindow) {
       const target = Math.min(maxWindow, this.#windowTarget * 2)
       increment += target - this.#windowTarget
       this.#windowTarget = target
     }
+    this.#usedUpBefore = usedUp
     this.#creditDue = 0
     this.#receiveWindow += increment
     this.#out.windowUpdate(this.id, increment)
@@ -220,6 +225,7 @@ export abstract class Http2Stream {
     this.#receiveWindow = receiveWindow
     // A peer that does not have our SETTINGS yet may send more: it is credited by what they say all the same.
     this.#windowTarget = Math.min(receiveWindow, session.options.window)
+    this.#usedUpBefore = false
     this.#creditDue = 0
     this.#endQueued = false
     this.#queuedTrailers = undefined
