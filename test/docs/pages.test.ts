@@ -8,6 +8,7 @@ import { expect } from 'chai'
 import { createProxy } from 'sluice'
 import { parseOptions } from '../../bench/options.ts'
 import { configurationPage } from '../../scripts/configuration-page.ts'
+import { statusName } from '@sluice/grpc'
 
 const file = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url))
 const text = (name: string) => readFileSync(file(name), 'utf8')
@@ -32,10 +33,11 @@ describe('the pages in docs/', () => {
   it('errors.md lists every code with its answers', () => {
     const page = text('docs/errors.md')
     for (const code of errorCodes) {
-      const { http, retryAfter, websocket, tcp, source } = answers[code]
+      const { http, grpc, retryAfter, websocket, tcp, source } = answers[code]
+      const call = `${grpc} ${statusName(grpc)}`
       const status =
         code === 'clientGone' ? '499 (log and metrics only)' : `${http}${retryAfter ? ' + Retry-After' : ''}`
-      expect(page).to.include(`| \`${code}\` | ${status} | ${websocket ?? '–'} | ${tcp} | ${source} |`)
+      expect(page).to.include(`| \`${code}\` | ${status} | ${call} | ${websocket ?? '–'} | ${tcp} | ${source} |`)
     }
     expect(page.match(/^\| `/gm)).to.have.length(errorCodes.length)
   })
