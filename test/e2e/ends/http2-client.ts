@@ -292,7 +292,7 @@ export function http2ClientStates(kind: Kind): readonly ClientState[] {
         const { peer } = await speak(cell.client)
         // What fits the buffer is stored, and credited on receipt.
         await peer.next({ id: 1, type: h2.windowUpdate })
-        await peer.send(body(1, 60_000))
+        await peer.send(body(1, 30_000))
         await cell.served()
       },
       reason: gone,
