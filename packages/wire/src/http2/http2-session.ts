@@ -255,8 +255,10 @@ export class Http2Session implements ConnectingHandler {
   onEnd(): void {
     if (this.#state !== 'open') return this.link.destroyAfterFlush()
     this.#state = 'closing'
-    this.#lose(http2Error.cancel, undefined)
-    this.#out.flush()
+    this.#lose(http2Error.cancel, undefined, true)
+    // Requests that were written since the last flush are told to be unprocessed: so they must not leave.
+    if (this.server) this.#out.flush()
+    else this.#out.drop()
     this.owner.onClosing?.(http2Error.noError)
     this.link.destroyAfterFlush()
   }

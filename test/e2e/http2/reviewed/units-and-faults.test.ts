@@ -3,8 +3,14 @@ import { expect } from 'chai'
 import { Http2Connection } from '../../../../packages/http/src/http2/connection.ts'
 import { Upload } from '../../../../packages/http/src/upload.ts'
 import { eventually } from '../../../../packages/testkit/src/raw/index.ts'
-import { closeStands, connected, request as streamOf } from '../../../../packages/wire/test/http2/stand.ts'
-import { h2 } from '../../../../packages/testkit/src/http2/index.ts'
+import {
+  closeStands,
+  connected,
+  type NotedStream,
+  request as streamOf,
+  type Stand,
+} from '../../../../packages/wire/test/http2/stand.ts'
+import { h2, type RawHttp2 } from '../../../../packages/testkit/src/http2/index.ts'
 import { ask, get, request } from '../../support/ask.ts'
 import { Stage } from '../../support/stage.ts'
 import { Http2Upstream, post, type Serve, sessionOf } from '../upstream.ts'
@@ -12,16 +18,28 @@ import { Http2Upstream, post, type Serve, sessionOf } from '../upstream.ts'
 describe('a request whose connection of HTTP/2 dies', () => {
   afterEach(closeStands)
 
-  it('was never processed when it had not left, and may have been when it had', async () => {
-    const { peer, stand } = await connected()
-    const left = streamOf(stand)
-    await peer.next({ type: h2.headers })
-    const unsent = streamOf(stand)
-    stand.session.link.reset()
-    await eventually(() => stand.closed)
-    expect(left.events).to.deep.equal(['reset CANCEL by connection', 'closed'])
-    expect(unsent.events).to.deep.equal(['reset CANCEL by connection unprocessed', 'closed'])
-  })
+  for (const [name, dies] of [
+    ['is reset', (stand: Stand) => stand.session.link.reset()],
+    // What is shut down in this phase of the event loop is read in the next one, before what was written leaves.
+    ['is ended by its peer', (_: Stand, peer: RawHttp2) => void peer.connection.fin()],
+  ] as const) {
+    it(`was never processed when it had not left, and may have been when it had: the connection ${name}`, async () => {
+      const { peer, stand } = await connected()
+      const left = streamOf(stand)
+      await peer.next({ type: h2.headers })
+      const unsent = await new Promise<NotedStream>((resolve) => {
+        setImmediate(() => {
+          resolve(streamOf(stand))
+          dies(stand, peer)
+        })
+      })
+      await eventually(() => stand.closed)
+      expect(left.events).to.deep.equal(['reset CANCEL by connection', 'closed'])
+      expect(unsent.events).to.deep.equal(['reset CANCEL by connection unprocessed', 'closed'])
+      await peer.ending().catch(() => undefined)
+      expect(peer.frames.filter(({ type }) => type === h2.headers).map(({ id }) => id)).to.deep.equal([left.id])
+    })
+  }
 })
 
 describe('a unit of HTTP/2', () => {
