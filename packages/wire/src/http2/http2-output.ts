@@ -11,6 +11,9 @@ import { ReadyStreams } from './ready-streams.ts'
 /** The longest payload of a frame that we send, whatever the peer would take: streams take turns by frames. */
 const maxPayloadBytes = 16_384
 
+/** Where a frame's flags lie in its head (RFC 9113 §4.1). */
+const flagsOffset = 4
+
 /** Who hears of what goes wrong with the output. */
 export interface OutputOwner {
   /** The peer does not read, and what waits for it is more than it is worth. */
@@ -40,6 +43,10 @@ export class Http2Output implements Flushable {
   #used = 0
   #touched = false
   #unsentBytes = 0
+  /** Where the DATA frame lies that was written last, while it has not left; whose it is. */
+  #lastDataAt = 0
+  #lastDataEnd = -1
+  #lastDataId = 0
 
   constructor(link: Link, owner: OutputOwner, maxUnsentBytes: number) {
     this.link = link
@@ -152,6 +159,11 @@ export class Http2Output implements Flushable {
 
   /** Writes an empty DATA frame that ends the stream, which no window bounds. */
   emptyEnd(id: number): void {
+    if (this.#slab !== undefined && this.#lastDataEnd === this.#used && this.#lastDataId === id) {
+      // The frame before has not left: it ends the stream as well.
+      this.#slab.bytes[this.#lastDataAt + flagsOffset]! |= frameFlag.endStream
+      return
+    }
     const pos = this.#room(FRAME_HEAD_BYTES)
     this.#used = writeFrameHead(this.#slab!.bytes, pos, 0, frameType.data, frameFlag.endStream, id)
   }
@@ -173,6 +185,9 @@ export class Http2Output implements Flushable {
     const pos = this.#room(FRAME_HEAD_BYTES + length)
     const out = this.#slab!.bytes
     this.#used = writeFrameHead(out, pos, length, frameType.data, ended ? frameFlag.endStream : 0, id)
+    this.#lastDataAt = pos
+    this.#lastDataEnd = this.#used + length
+    this.#lastDataId = id
     return out
   }
 
@@ -249,6 +264,7 @@ export class Http2Output implements Flushable {
     // A link that is gone drops what it is lent: streams whose heads are in there have never left.
     if (this.link.writable) this.flushes++
     this.#slab = undefined
+    this.#lastDataEnd = -1
     this.link.lend(slab, 0, this.#used)
     slab.release()
     if (this.#unsentBytes > this.#maxUnsentBytes) this.#owner.unread()

@@ -73,6 +73,23 @@ describe('Http2Session, a server', () => {
     expect(stand.streams[0]!.events.slice(1)).to.deep.equal(['trailers grpc-status=0', 'closed'])
   })
 
+  it('ends a stream with the last frame of its content, while that has not left', async () => {
+    const { peer } = await served((stand) => {
+      stand.onHeadDo = (stream) => {
+        stream.sendHead(fields(':status 200'), false)
+        stream.sendData(Buffer.from('first, last'), 0, 5, false)
+        stream.sendData(Buffer.from('first, last'), 5, 11, false)
+        stream.sendData(Buffer.alloc(0), 0, 0, true)
+      }
+    })
+    await peer.send(headersFrame(1, requestFields('/a', 'GET')))
+    const frames = [await peer.next({ type: h2.data, id: 1 }), await peer.next({ type: h2.data, id: 1 })]
+    expect(frames.map(({ flags, payload }) => [flags, payload.toString()])).to.deep.equal([
+      [0, 'first'],
+      [endStream, ', last'],
+    ])
+  })
+
   it('sends interim responses before the final one', async () => {
     const { peer } = await served((stand) => {
       stand.onHeadDo = (stream) => {
