@@ -3,8 +3,9 @@ import type { EndpointConfig } from '../config/config.ts'
 import type { ProxyError } from '../errors.ts'
 import type { Room } from '../gate/gate.ts'
 import type { EndpointCells } from '../state/endpoint-cells.ts'
+import type { Connector } from './connector.ts'
 import type { EndpointHealth } from './health.ts'
-import { type Connector, Pool } from './pool.ts'
+import { Pool } from './pool.ts'
 import type { Upstream } from './upstream.ts'
 
 /** What an endpoint is made from. */

@@ -1,24 +1,13 @@
-import type { EndpointAddress } from '../config/address.ts'
 import type { PoolConfig } from '../config/config.ts'
 import { ProxyError, refusals } from '../errors.ts'
 import { type Expirable, Timer } from '../timers/wheel.ts'
 import type { Connection, Lessee } from './connection.ts'
 import { ConnectionList } from './connection-list.ts'
+import type { Connector } from './connector.ts'
 import type { Endpoint } from './endpoint.ts'
 import { Lessees } from './lessees.ts'
 
-/** How one protocol connects. */
-export interface Connector {
-  /** Whether a connection can serve another exchange than the one that it was made for. */
-  readonly reusable: boolean
-  /**
-   * How many exchanges at once a connection that is about to be made to this pool's endpoint will carry, as far as can be
-   * said; undefined: it turns out as the connection stands.
-   */
-  concurrency(pool: Pool): number | undefined
-  /** Begins a connection to one address of the pool's endpoint. */
-  connect(pool: Pool, address: EndpointAddress): Connection
-}
+export type { Connector } from './connector.ts'
 
 /**
  * The connections of one protocol to one endpoint.
