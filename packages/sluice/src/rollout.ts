@@ -5,7 +5,7 @@ import { allBinds, type ConfiguredBind, tryBind } from './engine/binds.ts'
 import type { DataPlane, NextConfig } from './engine/data-plane.ts'
 import { NoAnswer, within } from './engine/no-answer.ts'
 import type { Planes } from './planes.ts'
-import { StartError } from './start-error.ts'
+import { EndingError, StartError } from './start-error.ts'
 import { type LeavingEndpoint, leavingBy } from './stats.ts'
 
 /** How long a data plane may take for one step of a reload, in milliseconds: names of endpoints are looked up in it. */
@@ -71,7 +71,7 @@ export class Rollout {
   }
 
   #goOn(): void {
-    if (this.#ended) throw new StartError('The proxy is ending and takes no configuration.', 1)
+    if (this.#ended) throw new EndingError()
   }
 
   /** One after the other, whoever asks. */

@@ -17,3 +17,10 @@ export class StartError extends Error {
     this.mistakes = mistakes
   }
 }
+
+/** Nothing is brought to life any more: what was asked for came too late, which is nobody's fault. */
+export class EndingError extends StartError {
+  constructor() {
+    super('The proxy is ending and takes no configuration.', 1)
+  }
+}

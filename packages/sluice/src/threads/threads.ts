@@ -2,6 +2,7 @@ import { ClientTable, type Config, defaultCapacity, MetricsReader, type MetricsS
 import type { DataPlane } from '../engine/data-plane.ts'
 import type { ExchangeRecord } from '../engine/exchange-record.ts'
 import type { LogCollector } from '../log/log-collector.ts'
+import { EndingError } from '../start-error.ts'
 import type { ThreadStats } from '../stats.ts'
 import type { ThreadData } from './messages.ts'
 import { Thread, ThreadDied } from './thread.ts'
@@ -233,7 +234,7 @@ export class Threads {
       this.#living.set(number, thread)
       this.#parts.observer.replaced(number)
     } catch (error) {
-      if (error instanceof ThreadDied || !this.#replacing) return
+      if (error instanceof ThreadDied || error instanceof EndingError || !this.#replacing) return
       this.#unfit.set(thread, (error as Error).message)
       this.#parts.observer.fault(error as Error)
       await thread.kill()
