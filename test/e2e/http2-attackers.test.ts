@@ -18,7 +18,7 @@ import { targets } from './http2-attackers/targets.ts'
 import { get } from './support/ask.ts'
 
 /** With threads it is the same code again: the suite need not take so long. */
-const durationMs = (threads: number) => scaled({ test: 700, ci: threads === 0 ? 1_500 : 700, soak: 30_000 })
+const durationMs = (threads: number) => scaled({ test: 700, ci: threads === 0 ? 1_000 : 300, soak: 30_000 })
 /** For what Sluice does only after one of its time limits. */
 const patienceMs = 20_000
 /** On each of the listeners. */

@@ -29,7 +29,7 @@ import { HonestClients } from './honest.ts'
 import { SluiceProcess } from './sluice-process.ts'
 import { type UpstreamAttack, upstreamAttacks } from './upstream-attacks.ts'
 
-const durationMs = scaled({ test: 100, ci: 2_000, soak: 30_000 })
+const durationMs = scaled({ test: 100, ci: 300, soak: 30_000 })
 const mebibyte = 1_048_576
 /** A window that no answer here fills. */
 const ample = 16 * mebibyte
