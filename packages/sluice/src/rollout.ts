@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { type BindAddress, CapacityError, type Config, type EndpointConfig } from '@sluice/core'
 import { gatesOf, type LimitsPatch, withEndpoints, withLimits } from './config-changes.ts'
-import { allBinds, type ConfiguredBind, tryBind } from './engine/binds.ts'
+import { allBinds, type ConfiguredBind, type TriedBind, tryBind } from './engine/binds.ts'
 import type { DataPlane, NextConfig } from './engine/data-plane.ts'
 import { NoAnswer, within } from './engine/no-answer.ts'
 import type { Planes } from './planes.ts'
@@ -134,16 +134,24 @@ export class Rollout {
   /** Where each address is to be bound. One that is new is tried first, so that all threads are told its port. */
   async #findBinds(config: Config, late: Set<string>): Promise<Map<string, BindAddress>> {
     const binds = new Map<string, BindAddress>()
-    for (const bind of allBinds(config)) {
-      const known = this.bound.get(bind.key)
-      // A plane alone says best itself why it cannot bind; several must be told the port first.
-      const untried = known !== undefined || (this.generation === 0 && !this.#planes.sharePorts)
-      binds.set(bind.key, untried ? (known ?? bind.bind) : await this.#try(bind, config, late))
+    const tried: TriedBind[] = []
+    try {
+      for (const bind of allBinds(config)) {
+        const known = this.bound.get(bind.key)
+        // A plane alone says best itself why it cannot bind; several must be told the port first.
+        const untried = known !== undefined || (this.generation === 0 && !this.#planes.sharePorts)
+        const found = untried ? undefined : await this.#try(bind, config, late)
+        if (found !== undefined) tried.push(found)
+        binds.set(bind.key, found?.address ?? known ?? bind.bind)
+      }
+    } finally {
+      await Promise.all(tried.map((one) => one.release()))
     }
     return binds
   }
 
-  async #try(bind: ConfiguredBind, config: Config, late: Set<string>): Promise<BindAddress> {
+  /** Undefined when it must be bound late. */
+  async #try(bind: ConfiguredBind, config: Config, late: Set<string>): Promise<TriedBind | undefined> {
     try {
       return await tryBind(bind)
     } catch (error) {
@@ -152,7 +160,7 @@ export class Rollout {
       const own = [...this.bound].some(([key, bound]) => !kept.has(key) && inTheWay(bound, bind.bind))
       if (!own) throw error
       late.add(bind.key)
-      return bind.bind
+      return undefined
     }
   }
 

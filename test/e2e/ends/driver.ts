@@ -1,4 +1,5 @@
 import type { RawClient, RawConnection, RawScript, RawServer } from '../../../packages/testkit/src/raw/index.ts'
+import type { ProxyStats } from 'sluice'
 import type { Stage } from '../support/stage.ts'
 
 /** How a client leaves; `reset`: only the unit's stream is, by RST_STREAM. */
@@ -37,8 +38,8 @@ export interface Beyond {
   readonly clientBytes: () => number
   /** Resolves when the client has read more than that. Default: 0. */
   readonly clientHasBytes: (since?: number) => Promise<void>
-  /** Idle connections to this very upstream. */
-  readonly idle: () => number
+  /** Connections to this very upstream. */
+  readonly connections: () => ProxyStats['upstreams'][number]['endpoints'][number]['connections']
 }
 
 /** What a raw upstream does with each connection. */

@@ -393,9 +393,9 @@ export const http1UpstreamEnds = ({ answered, answeredAfterHint, cut, whole }: A
   },
   {
     name: 'a second response unasked',
-    script: afterHead(async (one, { idle }) => {
+    script: afterHead(async (one, { connections }) => {
       await one.write(ok)
-      await eventually(() => idle() === 1)
+      await eventually(() => connections().idle === 1)
       await one.write('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nothers')
     }),
     expects: notReused(whole('done')),
@@ -418,9 +418,9 @@ export const http1UpstreamEnds = ({ answered, answeredAfterHint, cut, whole }: A
 /** The connection is not kept, and the next request is served on another one. */
 export const notReused =
   (served: Expectation) =>
-  async (client: RawClient, { idle }: Beyond): Promise<void> => {
+  async (client: RawClient, { connections }: Beyond): Promise<void> => {
     await served(client)
-    await eventually(() => idle() === 0)
+    await eventually(() => connections().idle === 0)
     await served(client)
   }
 

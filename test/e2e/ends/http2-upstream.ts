@@ -139,17 +139,18 @@ const answering =
 /** The session can carry other exchanges: it is kept. */
 const kept =
   (sees: Expectation) =>
-  async (client: Parameters<Expectation>[0], { idle }: Beyond): Promise<void> => {
+  async (client: Parameters<Expectation>[0], { connections }: Beyond): Promise<void> => {
     await sees(client)
-    await eventually(() => idle() === 1, { what: 'the session is kept' })
+    const rests = () => expect(connections()).to.deep.equal({ connecting: 0, idle: 1, busy: 0 })
+    await eventually(rests, { what: 'the session is kept' })
   }
 
 /** The session is of no more use. */
 const lost =
   (sees: Expectation) =>
-  async (client: Parameters<Expectation>[0], { idle }: Beyond): Promise<void> => {
+  async (client: Parameters<Expectation>[0], { connections }: Beyond): Promise<void> => {
     await sees(client)
-    await eventually(() => idle() === 0, { what: 'the session is gone' })
+    await eventually(() => connections().idle === 0, { what: 'the session is gone' })
   }
 
 /** RST throws away what has not been read: it waits until some of it has come through to the client. */
@@ -446,9 +447,9 @@ function leaving(kind: Kind, { answered, whole }: Asker): UpstreamEnd[] {
     },
     {
       name: 'GOAWAY while idle',
-      script: answering(async (peer, id, { idle }) => {
+      script: answering(async (peer, id, { connections }) => {
         await ok(peer, id, kind)
-        await eventually(() => idle() === 1)
+        await eventually(() => connections().idle === 1)
         await peer.send(goawayFrame(id, 0))
       }),
       expects: notReused(whole('done')),
@@ -456,9 +457,9 @@ function leaving(kind: Kind, { answered, whole }: Asker): UpstreamEnd[] {
     },
     {
       name: 'FIN while idle',
-      script: answering(async (peer, id, { idle }) => {
+      script: answering(async (peer, id, { connections }) => {
         await ok(peer, id, kind)
-        await eventually(() => idle() === 1)
+        await eventually(() => connections().idle === 1)
         await peer.connection.fin()
       }),
       expects: notReused(whole('done')),

@@ -235,8 +235,10 @@ class UpstreamEnds {
     for (const end of driver.upstreamEnds) {
       const { script } = end
       if (script === 'hangs' || script === 'refuses') continue
-      const upstream = await RawServer.start(async (one) =>
-        script(one, ends.#beyond(end, await clients.get(end)!.promise)),
+      const upstream = await RawServer.start(
+        async (one) => script(one, ends.#beyond(end, await clients.get(end)!.promise)),
+        // A kept connection is read from to the end of the column.
+        { timeoutMs: 120_000 },
       )
       upstreams.set(end, upstream)
     }
@@ -262,6 +264,8 @@ class UpstreamEnds {
           endpoints: [`127.0.0.1:${port}`],
           gate: soon,
           timeouts: timeouts(end),
+          // Whether a connection is kept is looked at in its own time, on however busy a machine.
+          pool: { idleTimeout: '60s' },
           retries: { max: 0 },
           ...spoken(driver),
         }
@@ -280,7 +284,7 @@ class UpstreamEnds {
       clientHasBytes: async (since = 0) => {
         await eventually(() => client.socket.bytesRead > since, { what: 'bytes at the client' })
       },
-      idle: () => stage.stats.upstreams[upstream]!.endpoints[0]!.connections.idle,
+      connections: () => stage.stats.upstreams[upstream]!.endpoints[0]!.connections,
     }
   }
 

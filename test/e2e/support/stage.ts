@@ -66,7 +66,7 @@ export class Stage {
   }
 
   async client(listener: string, options: Omit<RawClientOptions, 'port'> = {}): Promise<RawClient> {
-    const client = await RawClient.connect({ timeoutMs: 5_000, ...options, port: this.port(listener) })
+    const client = await RawClient.connect({ ...options, port: this.port(listener) })
     this.#clients.add(client)
     void client.closed.then(() => this.#clients.delete(client))
     return client

@@ -27,15 +27,22 @@ function keyOf(listener: string, place: number, bind: BindAddress): string {
   return bind.port === 0 ? `${listener}[${place}] ${bind.host}` : `${bind.host} ${bind.port}`
 }
 
+/** An address that can be bound, and is until it is let go. */
+export interface TriedBind {
+  readonly address: BindAddress
+  /** Held until all addresses of a configuration were tried: else two that may be any port could get the same one. */
+  release(): Promise<void>
+}
+
 /**
- * Binds an address for a moment, without sharing it: only so a port in use is seen that other processes share, and any
- * port (0) becomes one that several threads can bind. Nobody who connects meanwhile is accepted. Rejects with a
- * `StartError`.
+ * Binds an address without sharing it: only so a port in use is seen that other processes share, and any port (0) becomes
+ * one that several threads can bind. Nobody who connects meanwhile is accepted. Rejects with a `StartError`.
  */
-export async function tryBind({ listener, bind }: ConfiguredBind): Promise<BindAddress> {
-  if ('path' in bind) return bind
+export async function tryBind({ listener, bind }: ConfiguredBind): Promise<TriedBind> {
+  if ('path' in bind) return { address: bind, release: async () => {} }
   try {
-    return { host: bind.host, port: bindOnly === undefined ? await listenFor(bind) : await bindFor(bind, bindOnly) }
+    const { port, release } = bindOnly === undefined ? await listenFor(bind) : bindFor(bind, bindOnly)
+    return { address: { host: bind.host, port }, release }
   } catch (error) {
     throw bindError(listener, bind, error)
   }
@@ -49,32 +56,39 @@ interface BoundHandle {
   close(closed: () => void): void
 }
 
-/** Not public; Node's own cluster binds by it. Without it the port is listened on for that moment. */
+/** Not public; Node's own cluster binds by it. Without it the port is listened on meanwhile. */
 const bindOnly = (net as { _createServerHandle?: BindOnly })._createServerHandle
 
-async function bindFor({ host, port }: { host: string; port: number }, bind: BindOnly): Promise<number> {
+interface HeldPort {
+  readonly port: number
+  release(): Promise<void>
+}
+
+function bindFor({ host, port }: { host: string; port: number }, bind: BindOnly): HeldPort {
   // The empty host is every address of both families.
   const handle = bind(host === '' ? null : host, port, net.isIPv6(host) ? 6 : 4, undefined, 0)
   if (typeof handle === 'number') throw failure(handle)
   const name: { port?: number } = {}
   // A port in use is told here, not before.
   const failed = handle.getsockname(name)
-  await new Promise<void>((resolve) => handle.close(resolve))
-  if (failed !== 0) throw failure(failed)
-  return name.port ?? port
+  if (failed === 0) return { port: name.port ?? port, release: () => new Promise((resolve) => handle.close(resolve)) }
+  handle.close(() => {})
+  throw failure(failed)
 }
 
 function failure(errno: number): Error {
   return Object.assign(new Error(getSystemErrorMessage(errno)), { code: getSystemErrorName(errno) })
 }
 
-async function listenFor({ host, port }: { host: string; port: number }): Promise<number> {
+async function listenFor({ host, port }: { host: string; port: number }): Promise<HeldPort> {
   const server = net.createServer()
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(host === '' ? { port } : { host, port }, resolve)
   })
   const address = server.address()
-  await new Promise<void>((resolve) => server.close(() => resolve()))
-  return address !== null && typeof address === 'object' ? address.port : port
+  return {
+    port: address !== null && typeof address === 'object' ? address.port : port,
+    release: () => new Promise((resolve) => server.close(() => resolve())),
+  }
 }

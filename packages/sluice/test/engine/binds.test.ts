@@ -2,11 +2,18 @@ import { connect, createServer } from 'node:net'
 import { expect } from 'chai'
 import { tryBind } from '../../src/engine/binds.ts'
 
+/** What is found, and nobody holds any more. */
+async function found(host: string, port: number): Promise<number> {
+  const { address, release } = await tryBind(bindTo(host, port))
+  await release()
+  return (address as { port: number }).port
+}
+
 const bindTo = (host: string, port: number) => ({ listener: 'web', key: 'k', bind: { host, port } })
 
 describe('tryBind', () => {
   it('finds a port that several threads can bind where any was asked for', async () => {
-    const { port } = (await tryBind(bindTo('127.0.0.1', 0))) as { port: number }
+    const port = await found('127.0.0.1', 0)
     const servers = [createServer(), createServer()]
     for (const server of servers) {
       await new Promise<void>((resolve) => server.listen({ host: '127.0.0.1', port, reusePort: true }, resolve))
@@ -25,13 +32,21 @@ describe('tryBind', () => {
     server.close()
   })
 
+  it('gives no port twice while it is held', async () => {
+    // As many as it takes for two of them to meet, by all chance, when each is let go at once.
+    const tried = await Promise.all(Array.from({ length: 1_500 }, () => tryBind(bindTo('127.0.0.1', 0))))
+    const ports = tried.map(({ address }) => (address as { port: number }).port)
+    await Promise.all(tried.map(({ release }) => release()))
+    expect(new Set(ports).size).to.equal(ports.length)
+  })
+
   it('says that an address is none of this machine', async () => {
     const error = await tryBind(bindTo('192.0.2.1', 0)).catch((caught: unknown) => caught)
     expect((error as Error).message).to.equal('listeners.web.bind: 192.0.2.1:0 is no address of this machine')
   })
 
   it('accepts nobody: who waits for the port to be open finds it open only when it is served', async () => {
-    const { port } = (await tryBind(bindTo('127.0.0.1', 0))) as { port: number }
+    const port = await found('127.0.0.1', 0)
     let trying = true
     let connected = 0
     const knocking = (async () => {
@@ -45,7 +60,7 @@ describe('tryBind', () => {
       }
     })()
     for (let i = 0; i < 100; i++) {
-      await tryBind(bindTo('127.0.0.1', port))
+      await found('127.0.0.1', port)
       await new Promise((resolve) => setImmediate(resolve))
     }
     trying = false
