@@ -1,5 +1,6 @@
 import { fieldOfOctets, HeaderField, nameOfOctets, STATIC_FIELDS } from './header-field.ts'
 import { hpackError, type Indexing, indexing } from './hpack-codes.ts'
+import { HpackBlockMemo } from './hpack-block-memo.ts'
 import { HpackMemo } from './hpack-memo.ts'
 import type { HpackName } from './hpack-name.ts'
 import { textOf } from './hpack-octets.ts'
@@ -23,11 +24,15 @@ const keptScratch = Buffer.allocUnsafeSlow(32_768)
 // Indices and lengths above 2^28 do not exist here, so four octets after the prefix are enough (RFC 7541 §5.1).
 const lastShift = 21
 
+/** How the first octet of a literal that is never indexed begins (RFC 7541 §6.2.3). */
+const neverIndexed = 0x10
+
 /** Turns header blocks into fields and keeps the dynamic table that the peer's encoder writes to. */
 export class HpackDecoder {
   readonly #maxTableBytes: number
   readonly #table: HpackTable
   readonly #memo = new HpackMemo()
+  readonly #blocks = new HpackBlockMemo()
   #broken = false
   /** After what was read last; -1 when that was malformed. */
   #pos = 0
@@ -52,10 +57,20 @@ export class HpackDecoder {
    */
   decode(block: Uint8Array, start: number, end: number, out: HeaderField[], limits: HpackLimits): number {
     if (this.#broken) return hpackError.compression
+    const table = this.#table
+    const kept = this.#blocks.ofOctets(block, start, end, table)
+    if (kept !== undefined && kept.listBytes <= limits.maxListBytes && kept.fields.length <= limits.maxFields) {
+      const { fields } = kept
+      for (let i = 0; i < fields.length; i++) out[i] = fields[i]!
+      if (out.length > fields.length) out.length = fields.length
+      return 0
+    }
+    const { newest, count: entries } = table
     let room = limits.maxListBytes
     let fields = limits.maxFields
     let count = 0
     let pos = this.#sizeUpdates(block, start, end)
+    let keeps = pos === start
     while (pos < end && pos >= 0) {
       const octet = block[pos]!
       let field: HeaderField | undefined
@@ -69,6 +84,7 @@ export class HpackDecoder {
         field = this.#indexed(index)
         if (field === undefined) pos = -1
       } else {
+        if ((octet & 0xf0) === neverIndexed) keeps = false
         field = this.#literal(block, pos, end, fields > 0 ? room : -1)
         pos = this.#pos
       }
@@ -83,7 +99,11 @@ export class HpackDecoder {
       this.#broken = true
       return hpackError.compression
     }
-    return room < 0 ? hpackError.tooLarge : 0
+    if (room < 0) return hpackError.tooLarge
+    if (keeps && table.newest === newest && table.count === entries) {
+      this.#blocks.keep('octets', block, start, end, out, table)
+    }
+    return 0
   }
 
   /** Follows size updates at the beginning of a block, of which there are two at most (RFC 7541 §4.2). */

@@ -1,5 +1,6 @@
-import { writeLatin1 } from '../http1/bytes.ts'
+import { copyBytes, writeLatin1 } from '../http1/bytes.ts'
 import { FIELD_OVERHEAD, type HeaderField } from './header-field.ts'
+import { HpackBlockMemo } from './hpack-block-memo.ts'
 import { indexing } from './hpack-codes.ts'
 import { DEFAULT_TABLE_BYTES } from './hpack-decoder.ts'
 import { HpackIndex } from './hpack-index.ts'
@@ -14,6 +15,7 @@ const sizeUpdates = 12
 export class HpackEncoder {
   readonly #ownMaxBytes: number
   readonly #index: HpackIndex
+  readonly #blocks = new HpackBlockMemo()
   // What the next block has to announce: the size, and the lowest that it has had since the last block (§4.2).
   #wantedBytes: number
   #lowestBytes: number
@@ -43,7 +45,15 @@ export class HpackEncoder {
   encode(out: Buffer, pos: number, fields: readonly HeaderField[]): number {
     const index = this.#index
     let at = pos
-    if (this.#wantedBytes !== index.maxBytes || this.#lowestBytes !== index.maxBytes) at = this.#announce(out, at)
+    let keeps = true
+    if (this.#wantedBytes !== index.maxBytes || this.#lowestBytes !== index.maxBytes) {
+      at = this.#announce(out, at)
+      keeps = false
+    } else {
+      const kept = this.#blocks.ofFields(fields, index)
+      if (kept !== undefined) return copyBytes(out, pos, kept.octets, 0, kept.length)
+    }
+    const { newest, count } = index
     for (let i = 0; i < fields.length; i++) {
       const field = fields[i]!
       if (field.indexing !== indexing.never) {
@@ -56,8 +66,11 @@ export class HpackEncoder {
           at = writeInteger(out, at, 0x80, 0x7f, distance + LAST_STATIC_INDEX + 1)
           continue
         }
-      }
+      } else keeps = false
       at = this.#literal(out, at, field)
+    }
+    if (keeps && index.newest === newest && index.count === count) {
+      this.#blocks.keep('fields', out, pos, at, fields, index)
     }
     return at
   }

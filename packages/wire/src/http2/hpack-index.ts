@@ -26,6 +26,15 @@ export class HpackIndex {
     return this.#table.maxBytes
   }
 
+  /** The number of the newest entry. */
+  get newest(): number {
+    return this.#table.newest
+  }
+
+  get count(): number {
+    return this.#table.count
+  }
+
   /** The distance of a field from the newest entry, -1 when it is not in the table. */
   find(field: HeaderField): number {
     const table = this.#table

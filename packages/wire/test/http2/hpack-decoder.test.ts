@@ -202,10 +202,13 @@ describe('HpackDecoder', () => {
     expect(path('/twoo').value).to.equal('/twoo')
     expect(path('/tw').value).to.equal('/tw')
     expect(path('/one').value).to.equal('/one')
-    const long = `/${'x'.repeat(100)}`
-    expect(path(long)).not.to.equal(path(long))
-    expect(decode(decoder, '0f 13 01 61').fields[0], 'an etag hardly recurs').not.to.equal(
-      decode(decoder, '0f 13 01 61').fields[0],
+    // Alone, and not because the whole block is known.
+    const long = `04 65 2f${'78'.repeat(100)}`
+    expect(decode(decoder, `${long} 0f 13 01 62`).fields[0]).not.to.equal(
+      decode(decoder, `${long} 0f 13 01 63`).fields[0],
+    )
+    expect(decode(decoder, '0f 13 01 61 0f 13 01 62').fields[0], 'an etag hardly recurs').not.to.equal(
+      decode(decoder, '0f 13 01 61 0f 13 01 63').fields[0],
     )
     // The octets are the same: an Authorization, the same path as a secret, another name.
     expect(decode(decoder, '0f 08 04 2f6f 6e65').fields[0]).to.include({ name: 'authorization', value: '/one' })
