@@ -16,18 +16,17 @@ import { goOn } from './go-on.ts'
 import { decodeMessage } from './message.ts'
 import { frameMessage, MessageReader } from './messages.ts'
 import { httpOfStatus, statusCode } from './status.ts'
-import type { Binding } from './transcode/binding.ts'
+import { type Binding, maxMessageBytes } from './transcode/binding.ts'
 import { TranscodeError } from './transcode/transcode-error.ts'
 import type { Transcoder } from './transcode/transcoder.ts'
-
-/** The largest message that is turned into JSON or made of it, in bytes: gRPC's own default. */
-const maxMessageBytes = 4 * 1024 ** 2
 
 /** Fields of a request that say what its JSON is. */
 const ofJson = new Set([
   'content-length',
   'content-type',
   'content-encoding',
+  'grpc-encoding',
+  'grpc-accept-encoding',
   'accept',
   'accept-encoding',
   'expect',
@@ -39,6 +38,7 @@ const ofMessages = new Set([
   'date',
   'content-type',
   'content-length',
+  'content-encoding',
   'grpc-encoding',
   'grpc-accept-encoding',
   'grpc-status',
@@ -153,7 +153,8 @@ class TranscodeExchange extends GrpcExchange {
     const message = this.#binding.request(this.#target, upload.take(), this.#contentType)
     if (message instanceof TranscodeError) {
       this.matched(route)
-      this.fail(new ProxyError('badRequest', message.message, { cause: message }))
+      const code = message.code === statusCode.RESOURCE_EXHAUSTED ? 'bodyTooLarge' : 'badRequest'
+      this.fail(new ProxyError(code, message.message, { cause: message }))
       return
     }
     upload.replace(frameMessage(message))
@@ -207,7 +208,8 @@ class TranscodeExchange extends GrpcExchange {
     const json = this.#binding.response(message)
     if (json instanceof TranscodeError) this.#failed(json)
     else if (this.#binding.serverStreaming) this.#stream(json)
-    else this.#json = json
+    else if (this.#json === undefined) this.#json = json
+    else this.#failed(new TranscodeError(statusCode.INTERNAL, 'The upstream answered with more than one message.'))
   }
 
   #failed(error: TranscodeError): void {
@@ -232,6 +234,11 @@ class TranscodeExchange extends GrpcExchange {
   }
 
   protected override completeResponse(): void {
+    // An answer that ends in the midst of a message is none, whatever its status says.
+    if (this.code === statusCode.OK && !this.#reader.atBoundary) {
+      this.code = statusCode.INTERNAL
+      this.#message = 'the answer of the upstream ends in the midst of a message'
+    }
     const code = this.code < 0 ? statusCode.UNKNOWN : this.code
     const failed = code !== statusCode.OK || (this.#json === undefined && !this.#binding.serverStreaming)
     if (this.responseBegun) this.#endStream(failed ? this.#errorBody(code) : undefined)
@@ -272,7 +279,8 @@ class TranscodeExchange extends GrpcExchange {
     // RFC 9110 §15.5.6.
     if (error.code === 'methodNotAllowed') headers.push(['Allow', this.#allowed.join(', ')])
     // What is wrong with an answer is the upstream's doing, whatever it is called in gRPC.
-    const status = own === undefined || error.code === 'upstreamInvalid' ? plain.status : httpOfStatus(own.code)
+    const byOurs = own === undefined || error.code === 'upstreamInvalid' || error.code === 'bodyTooLarge'
+    const status = byOurs ? plain.status : httpOfStatus(own.code)
     this.statusCode = status
     this.responseBegun = true
     this.client.sendAnswer({ status, headers: [['Content-Type', 'application/json'], ...headers], body })

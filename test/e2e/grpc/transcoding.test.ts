@@ -238,6 +238,49 @@ for (const way of httpWays) {
         expect((JSON.parse(lines[2]!) as { error: object }).error).to.include({ code: 13 })
       })
 
+      it('are no success when the last message is cut, or there are two where one belongs', async () => {
+        const server = await RawServer.start()
+        await open({ upstream: { endpoints: [`grpc://127.0.0.1:${server.port}`] } })
+        scene.closesFirst(server)
+        const good = framed(Buffer.from([0x0a, 1, 0x61]))
+        let upstream: RawHttp2 | undefined
+        for (const [target, content] of [
+          ['/test/v1/echo/a', good.subarray(0, 6)],
+          ['/test/v1/echo/a', good.subarray(0, 3)],
+          ['/test/v1/echo/a', Buffer.concat([good, good])],
+          ['/test/v1/echo/a:stream', Buffer.concat([good, good.subarray(0, 6)])],
+        ] as const) {
+          const asked = ask('GET', target, undefined, [['grpc-accept-encoding', 'gzip']])
+          upstream ??= await RawHttp2.accept(await server.accept())
+          const { id, fields } = await upstream.next({ type: h2.headers })
+          // What the client takes has nothing to do with what Sluice can read.
+          expect(fields!.map(([name]) => name)).not.to.include('grpc-accept-encoding')
+          await upstream.send(
+            headersFrame(
+              id,
+              [
+                [':status', '200'],
+                ['content-type', 'application/grpc'],
+                ['content-encoding', 'gzip'],
+              ],
+              h2.endHeaders,
+            ),
+            dataFrame(id, content),
+            headersFrame(id, [['grpc-status', '0']]),
+          )
+          const { status, body, field } = await asked
+          expect(field('content-encoding')).to.equal(undefined)
+          if (target.endsWith(':stream')) {
+            const lines = String(body).trimEnd().split('\n')
+            expect(JSON.parse(lines[0]!)).to.deep.equal({ text: 'a' })
+            expect((JSON.parse(lines[1]!) as { error: object }).error).to.include({ code: 13 })
+          } else {
+            expect(status).to.be.oneOf([500, 502])
+            expect(JSON.parse(String(body))).to.include({ code: 13 })
+          }
+        }
+      })
+
       it('end a stream at a message that cannot be read, whatever follows it', async () => {
         const server = await RawServer.start()
         await open({ upstream: { endpoints: [`grpc://127.0.0.1:${server.port}`] } })

@@ -1,5 +1,6 @@
 import { MalformedMessage } from '../protobuf/reader.ts'
 import { statusCode } from '../status.ts'
+import { maxCost, OverBudget } from './budget.ts'
 import { resolveFieldPath, setField, textToJson } from './field-path.ts'
 import type { HttpRule } from './http-rule.ts'
 import { emptyObject, isJsonObject, type Json, type JsonObject, parseJson, writeJson } from './json.ts'
@@ -9,6 +10,9 @@ import { PathTemplate, splitPath } from './path-template.ts'
 import { addQuery } from './query.ts'
 import type { Field, MethodType } from './schema.ts'
 import { FieldProblem, TranscodeError, within } from './transcode-error.ts'
+
+/** The largest message that is turned into JSON or made of it, in bytes: gRPC's own default. */
+export const maxMessageBytes = 4 * 1024 ** 2
 
 /** One way to call a method by HTTP and JSON. */
 export class Binding {
@@ -62,7 +66,12 @@ export class Binding {
     try {
       const [path, query] = splitQuery(pathAndQuery)
       const json = this.#readBody(body, contentType)
-      return this.#codec.fromJson(this.#method.request, this.#fill(json, path, query))
+      const message = this.#codec.fromJson(this.#method.request, this.#fill(json, path, query))
+      if (message.length <= maxMessageBytes) return message
+      return new TranscodeError(
+        statusCode.RESOURCE_EXHAUSTED,
+        `The message would be ${message.length} bytes long, which is more than ${maxMessageBytes}.`,
+      )
     } catch (error) {
       return failure(error, statusCode.INVALID_ARGUMENT)
     }
@@ -75,6 +84,9 @@ export class Binding {
       const field = this.#responseBody
       const part = field === undefined ? json : ((json as JsonObject)[field.jsonName] ?? unsetToJson(field))
       const written = writeJson(part)
+      if (written.length > maxCost) {
+        return new TranscodeError(statusCode.RESOURCE_EXHAUSTED, `The JSON would be longer than ${maxCost} bytes.`)
+      }
       return this.serverStreaming ? Buffer.concat([written, newline]) : written
     } catch (error) {
       return failure(error, statusCode.INTERNAL)
@@ -144,6 +156,7 @@ function accepted<T>(value: T | string): T {
 }
 
 function failure(error: unknown, code: TranscodeError['code']): TranscodeError {
+  if (error instanceof OverBudget) return new TranscodeError(statusCode.RESOURCE_EXHAUSTED, `${error.sentence}.`)
   if (error instanceof FieldProblem) return new TranscodeError(code, `${error.sentence}.`)
   if (error instanceof MalformedMessage) {
     return new TranscodeError(statusCode.INTERNAL, `the message is not what its definition says: ${error.message}.`)

@@ -1,15 +1,16 @@
-import { maxDepth, wireType } from '../protobuf/reader.ts'
+import { wireType } from '../protobuf/reader.ts'
 import { ProtobufWriter } from '../protobuf/writer.ts'
+import { valueCost } from './budget.ts'
 import { isJsonObject, type Json } from './json.ts'
 import type { JsonCodec } from './json-codec.ts'
 import { isDefault, keyFromJson, scalarFromJson, wireTypeOf, writeScalar } from './scalars.ts'
 import type { EnumType, Field, FieldKind, MessageType } from './schema.ts'
-import { FieldProblem, within } from './transcode-error.ts'
+import { FieldProblem, notTooDeep, within } from './transcode-error.ts'
 
 /** An object as a message without a form of its own. */
 export function messageFromJson(codec: JsonCodec, type: MessageType, json: Json, depth: number): Buffer {
   if (!isJsonObject(json)) throw new FieldProblem('must be an object')
-  if (depth > maxDepth) throw new FieldProblem(`is nested more than ${maxDepth} deep`)
+  notTooDeep(depth)
   const writer = new ProtobufWriter()
   const seen = new Set<Field>()
   const oneofs = new Set<string>()
@@ -34,6 +35,7 @@ function writeField(codec: JsonCodec, writer: ProtobufWriter, field: Field, json
   else if (!field.repeated) writeOne(codec, writer, number, holds, json, depth, field.presence)
   else {
     if (!Array.isArray(json)) throw new FieldProblem('must be a list')
+    codec.budget.spend(json.length * valueCost)
     const scalar = holds.kind === 'enum' ? 'int32' : holds.kind
     // Numbers go packed, as proto3 has it and every reader takes it.
     if (scalar === 'message' || scalar === 'group' || scalar === 'string' || scalar === 'bytes') {

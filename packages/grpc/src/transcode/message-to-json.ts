@@ -1,22 +1,23 @@
-import { maxDepth, ProtobufReader, wireType } from '../protobuf/reader.ts'
+import { ProtobufReader, wireType } from '../protobuf/reader.ts'
+import { messageCost, valueCost } from './budget.ts'
 import { emptyObject, type Json, type JsonObject } from './json.ts'
 import type { JsonCodec } from './json-codec.ts'
 import { defaultOf, isDefault, readScalar, type Scalar, scalarToJson, wireTypeOf } from './scalars.ts'
 import type { EnumType, Field, FieldKind, MessageType } from './schema.ts'
-import { FieldProblem, within } from './transcode-error.ts'
+import { notTooDeep, within } from './transcode-error.ts'
 
 /** Values of one field as they were read: scalars, and messages in the octets of each occurrence. */
 type Occurrences = Scalar[]
 
 /** A message without a form of its own as an object: unset fields and defaults without presence are left out. */
 export function messageToJson(codec: JsonCodec, type: MessageType, message: Buffer, depth: number): JsonObject {
-  if (depth > maxDepth) throw new FieldProblem(`is nested more than ${maxDepth} deep`)
+  notTooDeep(depth)
   const found = new Map<Field, Occurrences>()
   const reader = new ProtobufReader(message)
   while (!reader.done) {
     const tag = reader.tag()
     const field = type.numbered(tag >>> 3)
-    if (field === undefined || !collect(found, field, reader, tag & 7)) reader.skip(tag)
+    if (field === undefined || !collect(codec, found, field, reader, tag & 7)) reader.skip(tag)
     else if (field.oneof !== undefined) dropSiblings(found, field)
   }
   const object = emptyObject()
@@ -24,6 +25,7 @@ export function messageToJson(codec: JsonCodec, type: MessageType, message: Buff
   for (const field of type.fields) {
     const occurrences = found.get(field)
     if (occurrences === undefined) continue
+    codec.budget.spend(field.jsonName.length)
     const json = within(field.jsonName, () => fieldToJson(codec, field, occurrences, depth))
     if (json !== undefined) object[field.jsonName] = json
   }
@@ -40,7 +42,13 @@ export function unsetToJson(field: Field): Json {
 }
 
 /** Reads a value, or a packed list of them; false when the field does not stand so on the wire. */
-function collect(found: Map<Field, Occurrences>, field: Field, reader: ProtobufReader, type: number): boolean {
+function collect(
+  codec: JsonCodec,
+  found: Map<Field, Occurrences>,
+  field: Field,
+  reader: ProtobufReader,
+  type: number,
+): boolean {
   const { holds } = field
   const entry = field.key !== undefined
   const expected = entry ? wireType.bytes : wireTypeOfKind(holds)
@@ -50,8 +58,14 @@ function collect(found: Map<Field, Occurrences>, field: Field, reader: ProtobufR
   if (occurrences === undefined) found.set(field, (occurrences = []))
   if (packed) {
     const list = new ProtobufReader(reader.bytes())
-    while (!list.done) occurrences.push(readKind(list, holds))
-  } else if (holds.kind === 'group') occurrences.push(reader.group(field.number))
+    while (!list.done) {
+      codec.budget.spend(valueCost)
+      occurrences.push(readKind(list, holds))
+    }
+    return true
+  }
+  codec.budget.spend(entry || expected === wireType.bytes || holds.kind === 'group' ? messageCost : valueCost)
+  if (holds.kind === 'group') occurrences.push(reader.group(field.number))
   else occurrences.push(entry ? reader.bytes() : readKind(reader, holds))
   return true
 }
@@ -88,7 +102,10 @@ function fieldToJson(codec: JsonCodec, field: Field, occurrences: Occurrences, d
 
 function kindToJson(codec: JsonCodec, holds: FieldKind, value: Scalar, depth: number): Json {
   if (holds.kind === 'message' || holds.kind === 'group') return codec.toJson(holds.message, value as Buffer, depth + 1)
-  return holds.kind === 'enum' ? enumToJson(holds.enumeration, value as number) : scalarToJson(holds.kind, value)
+  if (holds.kind !== 'enum') return scalarToJson(holds.kind, value)
+  const json = enumToJson(holds.enumeration, value as number)
+  if (typeof json === 'string') codec.budget.spend(json.length)
+  return json
 }
 
 /** By name; the number where there is none. */

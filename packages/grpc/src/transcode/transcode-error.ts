@@ -1,3 +1,4 @@
+import { maxDepth } from '../protobuf/reader.ts'
 import type { StatusCode } from '../status.ts'
 
 /** Why a request or an answer cannot be transcoded: a gRPC status and a sentence, which the caller may read. */
@@ -22,6 +23,11 @@ export class FieldProblem extends Error {
     const place = this.path.join('.').replaceAll('.[', '[')
     return place === '' ? this.message : `${place}: ${this.message}`
   }
+}
+
+/** Throws a FieldProblem when a message is nested deeper than any reader would take. */
+export function notTooDeep(depth: number): void {
+  if (depth > maxDepth) throw new FieldProblem(`is nested more than ${maxDepth} deep`)
 }
 
 /** Runs `work`, and notes the step that leads to what is wrong in it. */

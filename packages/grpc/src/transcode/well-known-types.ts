@@ -3,7 +3,7 @@ import { ProtobufWriter } from '../protobuf/writer.ts'
 import { emptyObject, isJsonObject, type Json } from './json.ts'
 import { defaultOf, isDefault, readScalar, scalarFromJson, scalarToJson, wireTypeOf, writeScalar } from './scalars.ts'
 import { jsonNameOf, type ScalarKind } from './schema.ts'
-import { FieldProblem } from './transcode-error.ts'
+import { FieldProblem, notTooDeep } from './transcode-error.ts'
 import { eachKnownField, type WellKnown } from './well-known.ts'
 import { listValue, struct, value } from './well-known-struct.ts'
 import { duration, timestamp } from './well-known-time.ts'
@@ -43,6 +43,7 @@ const empty: WellKnown = {
 /** google.protobuf.Any: the message's own JSON with `@type`, or in `value` when that JSON is of its own making. */
 const anyMessage: WellKnown = {
   toJson(message, codec, depth): Json {
+    notTooDeep(depth)
     let url = ''
     let held: Buffer = Buffer.alloc(0)
     eachKnownField(message, (reader, number, type) => {
@@ -62,6 +63,7 @@ const anyMessage: WellKnown = {
     return object
   },
   fromJson(json, codec, depth): Buffer {
+    notTooDeep(depth)
     if (!isJsonObject(json)) throw new FieldProblem('must be an object with `@type`')
     const { '@type': url, ...rest } = json
     if (url === undefined && Object.keys(rest).length === 0) return Buffer.alloc(0)

@@ -3,6 +3,14 @@ import type { Binding } from '../../src/transcode/binding.ts'
 import { answer, ask, loadFixture } from './fixture.ts'
 import { type Independent, protobuf } from './independent.ts'
 
+function varint(value: number): Buffer {
+  const octets: number[] = []
+  for (let rest = value; ; rest >>>= 7) {
+    if (rest < 128) return Buffer.from([...octets, rest])
+    octets.push((rest & 127) | 128)
+  }
+}
+
 describe('the JSON of messages', () => {
   let kinds: Binding
   let query: Binding
@@ -189,6 +197,51 @@ describe('the JSON of messages', () => {
       }
       const nested = Buffer.concat([Buffer.from([0x22, (message.length & 127) | 128, message.length >> 7]), message])
       expect(answer(kinds, nested)).to.match(/^13 .*is nested more than 100 deep\.$/)
+    })
+
+    it('are nested no more than a hundred deep in google.protobuf.Any either', () => {
+      const url = 'type.googleapis.com/google.protobuf.Any'
+      // An Any in an Any stands in `value`.
+      const deep = (levels: number): string => `${`{"@type":"${url}","value":`.repeat(levels)}{}${'}'.repeat(levels)}`
+      expect(ask(kinds, '/kinds', `{"any":${deep(90)}}`)).to.be.instanceOf(Buffer)
+      for (const levels of [110, 20_000]) {
+        expect(ask(kinds, '/kinds', `{"any":${deep(levels)}}`)).to.match(/^3 .*is nested more than 100 deep\.$/)
+      }
+      let message = Buffer.alloc(0)
+      for (let level = 0; level < 300; level++) {
+        const head = Buffer.concat([Buffer.from([0x0a, url.length]), Buffer.from(url), Buffer.from([0x12])])
+        message = Buffer.concat([head, varint(message.length), message])
+      }
+      const any = Buffer.concat([Buffer.from([0x82, 0x01]), varint(message.length), message])
+      expect(answer(kinds, any)).to.match(/^13 .*is nested more than 100 deep\.$/)
+    })
+
+    it('cost no more than a bound, however few octets they come in', () => {
+      const mebibyte = 1_048_576
+      const list = (field: number, octets: Buffer) => {
+        const lists = Buffer.concat([Buffer.from([(field << 3) | 2]), varint(octets.length), octets])
+        return Buffer.concat([Buffer.from([0x12]), varint(lists.length), lists])
+      }
+      // Packed enums, and messages without a field: an octet or three on the wire.
+      const enums = Buffer.concat([Buffer.from([0x82, 0x01]), varint(4 * mebibyte), Buffer.alloc(4 * mebibyte)])
+      const lists = Buffer.concat([Buffer.from([0x12]), varint(enums.length), enums])
+      expect(answer(kinds, lists)).to.match(/^8 .*too many parts for JSON\.$/)
+      const nested = Buffer.alloc(3 * mebibyte)
+      for (let at = 0; at < nested.length; at += 3) nested.set([0x8a, 0x01, 0x00], at)
+      expect(answer(kinds, Buffer.concat([Buffer.from([0x12]), varint(nested.length), nested]))).to.match(
+        /^8 .*too many parts for JSON\.$/,
+      )
+      // What fits passes.
+      const floats = answer(kinds, list(2, Buffer.alloc(mebibyte))) as { lists: { floats: number[] } }
+      expect(floats.lists.floats.length).to.equal(mebibyte / 4)
+
+      const many = (item: string, count: number) => `[${Array(count).fill(item).join(',')}]`
+      expect(ask(kinds, '/kinds', `{"lists":{"nested":${many('{}', mebibyte)}}}`)).to.match(/^8 .*too many parts/)
+      expect(ask(kinds, '/kinds', `{"values":${many('1', mebibyte)}}`)).to.match(/^8 .*too many parts/)
+      expect(ask(kinds, '/kinds', `{"lists":{"doubles":${many('1', 600_000)}}}`)).to.match(/^8 .*more than 4194304\.$/)
+      expect(ask(kinds, '/kinds', `{"lists":{"doubles":${many('1', 500_000)}}}`)).to.be.instanceOf(Buffer)
+      // The bound is each message's own.
+      expect(ask(kinds, '/kinds', `{"lists":{"nested":${many('{}', 100_000)}}}`)).to.be.instanceOf(Buffer)
     })
   })
 
