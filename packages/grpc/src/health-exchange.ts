@@ -1,6 +1,8 @@
+import { gunzipSync, inflateSync } from 'node:zlib'
 import { type ProxyError, Timer } from '@sluice/core'
 import { type Client, type ExchangeHandler, Http2Request, type HttpRoute, type IncomingRequest } from '@sluice/http'
 import { framingKind, headerField, Http2Head, indexing } from '@sluice/wire'
+import { grpcFormat } from './content-type.ts'
 import { GrpcExchange } from './exchange.ts'
 import {
   checkPath,
@@ -9,6 +11,7 @@ import {
   type ServingStatusName,
   watchPath,
 } from './health/messages.ts'
+import { encodeMessage } from './message.ts'
 import { frameMessage, MessageReader } from './messages.ts'
 import { statusCode } from './status.ts'
 
@@ -20,12 +23,20 @@ const lookEveryMs = 500
 
 /** Answers grpc.health.v1 for the listener itself: the whole of it, or one of the services that its routes lead to. */
 export const ownHealth: ExchangeHandler = {
-  when: (request) => request instanceof Http2Request && (request.path === checkPath || request.path === watchPath),
+  when: (request) => {
+    return (
+      request instanceof Http2Request &&
+      (request.path === checkPath || request.path === watchPath) &&
+      request.method === 'POST' &&
+      grpcFormat(request.header('content-type') ?? '') === 'grpc'
+    )
+  },
   start: (client) => new HealthExchange(client),
 }
 
 class HealthExchange extends GrpcExchange {
   #service = ''
+  #coding = ''
   #watching = false
   #told: ServingStatusName | undefined
   #look: Timer | undefined
@@ -36,6 +47,7 @@ class HealthExchange extends GrpcExchange {
 
   protected override findRoute(head: IncomingRequest): HttpRoute | ProxyError {
     this.#watching = head.path === watchPath
+    this.#coding = head.header('grpc-encoding') ?? 'identity'
     this.#told = undefined
     return this.client.settings.unrouted
   }
@@ -50,7 +62,12 @@ class HealthExchange extends GrpcExchange {
   }
 
   protected override answer(): void {
-    const service = questionIn(this.upload.take())
+    const body = this.upload.take()
+    const question = body[0] === compressed ? decompress(body, this.#coding) : body
+    if (question === 'unknown') {
+      return this.#end(statusCode.UNIMPLEMENTED, `sluice: the coding is not known: ${this.#coding}`)
+    }
+    const service = question === undefined ? undefined : questionIn(question)
     if (service === undefined) return this.#end(statusCode.INVALID_ARGUMENT, 'sluice: the question is malformed')
     this.#service = service
     if (this.#watching) return this.#watch()
@@ -115,7 +132,8 @@ class HealthExchange extends GrpcExchange {
   #end(code: number, message?: string): void {
     this.code = code
     const fields: Array<readonly [string, string]> = [['grpc-status', String(code)]]
-    if (message !== undefined) fields.push(['grpc-message', message])
+    if (message !== undefined) fields.push(['grpc-message', encodeMessage(message)])
+    if (code === statusCode.UNIMPLEMENTED) fields.push(['grpc-accept-encoding', 'identity,deflate,gzip'])
     if (this.responseBegun) {
       this.client.download.bodyEnd(fields.map(([name, value]) => headerField(name, value, indexing.without)))
       this.client.responseComplete()
@@ -133,6 +151,25 @@ class HealthExchange extends GrpcExchange {
 }
 
 const contentType = headerField('content-type', 'application/grpc')
+
+/** The first octet of a message that is compressed. */
+const compressed = 1
+const headBytes = 5
+
+/**
+ * The one message of a body, as it was before it was compressed; undefined when it is not what it says, or longer than a
+ * question may be.
+ */
+function decompress(body: Buffer, coding: string): Buffer | 'unknown' | undefined {
+  const decompressed = coding === 'gzip' ? gunzipSync : coding === 'deflate' ? inflateSync : undefined
+  if (decompressed === undefined) return 'unknown'
+  if (body.length < headBytes || body.readUInt32BE(1) !== body.length - headBytes) return undefined
+  try {
+    return frameMessage(decompressed(body.subarray(headBytes), { maxOutputLength: maxQuestionBytes }))
+  } catch {
+    return undefined
+  }
+}
 
 /** The service in the one message of a call; undefined when it is no question. */
 function questionIn(body: Buffer): string | undefined {

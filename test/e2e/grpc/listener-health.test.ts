@@ -1,4 +1,5 @@
 // grpc.health.v1 as a listener with `health: true` answers it for itself.
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { status } from '@grpc/grpc-js'
 import { expect } from 'chai'
 import type { ConfigInput } from 'sluice'
@@ -6,7 +7,8 @@ import type { GrpcClient } from '../../../packages/backends/src/index.ts'
 import { dataFrame } from '../../../packages/testkit/src/http2/index.ts'
 import { eventually } from '../../../packages/testkit/src/raw/index.ts'
 import { GrpcScene, type SceneWritten } from './support/grpc-scene.ts'
-import { callHead, echo, framed, orders, valueOf } from './support/messages.ts'
+import { exchange, httpWays } from './support/http-ways.ts'
+import { callHead, echo, framed, framesOf, orders, valueOf } from './support/messages.ts'
 
 const health = 'grpc.health.v1.Health'
 
@@ -131,6 +133,67 @@ for (const threads of [0, 2]) {
         const { fields } = await peer.message(id)
         expect(valueOf(fields, 'grpc-status'), `${i}`).to.equal(`${status.INVALID_ARGUMENT}`)
       }
+    })
+
+    it('takes questions that are compressed, in the ways that gRPC knows', async () => {
+      await open()
+      const peer = await scene.raw()
+      const question = Buffer.concat([Buffer.from([0x0a, orders.length]), Buffer.from(orders)])
+      const large = Buffer.alloc(1_000_000)
+      for (const [i, [coding, body, code]] of [
+        ['gzip', gzipSync(question), status.OK],
+        ['deflate', deflateSync(question), status.OK],
+        ['br', brotliCompressSync(question), status.UNIMPLEMENTED],
+        ['gzip', question, status.INVALID_ARGUMENT],
+        ['gzip', gzipSync(large), status.INVALID_ARGUMENT],
+      ].entries() as ArrayIterator<[number, [string, Buffer, number]]>) {
+        const id = 1 + 2 * i
+        const head = callHead(id, `/${health}/Check`, [['grpc-encoding', coding]])
+        await peer.send(head, dataFrame(id, framed(body, 1), { end: true }))
+        const { fields, trailers } = await peer.message(id)
+        expect(valueOf([...fields, ...trailers], 'grpc-status'), coding).to.equal(`${code}`)
+        if (code === status.UNIMPLEMENTED) {
+          expect(valueOf(fields, 'grpc-accept-encoding')).to.equal('identity,deflate,gzip')
+        }
+      }
+    })
+
+    it('is asked by gRPC: what else has these paths goes where it would go elsewhere', async () => {
+      await open({ listener: { web: { origins: ['https://app.example.com'] }, routes: [{ upstream: 'shop' }] } })
+      scene.backend.setHealth('', 'NOT_SERVING')
+      const target = `/${health}/Check`
+      for (const way of httpWays) {
+        const asker = await way.connect(scene.port)
+        expect((await exchange(asker, { method: 'GET', target })).status, `GET, ${way.name}`).to.equal(415)
+        const preflight = await exchange(asker, {
+          method: 'OPTIONS',
+          target,
+          fields: [
+            ['origin', 'https://app.example.com'],
+            ['access-control-request-method', 'POST'],
+            ['access-control-request-headers', 'content-type,x-grpc-web'],
+          ],
+        })
+        expect(preflight.status, `preflight, ${way.name}`).to.equal(204)
+        // A page asks the service behind, over either version.
+        const web = await exchange(
+          asker,
+          {
+            method: 'POST',
+            target,
+            fields: [
+              ['content-type', 'application/grpc-web+proto'],
+              ['origin', 'https://app.example.com'],
+            ],
+          },
+          framed(Buffer.alloc(0)),
+        )
+        expect(web.field('content-type'), way.name).to.equal('application/grpc-web+proto')
+        expect(web.field('access-control-allow-origin'), way.name).to.equal('https://app.example.com')
+        expect(framesOf(web.body)[0]!.content.toString('hex'), way.name).to.equal('0802')
+        await asker.close()
+      }
+      expect(await check('')).to.equal('SERVING')
     })
 
     it("is the upstream's where the listener does not say it answers", async () => {

@@ -1,7 +1,7 @@
 // What browsers ask before a page of another origin calls by gRPC-Web (CORS).
 import { expect } from 'chai'
 import { eventually } from '../../../packages/testkit/src/raw/index.ts'
-import { GrpcScene } from './support/grpc-scene.ts'
+import { GrpcScene, transcoding } from './support/grpc-scene.ts'
 import { exchange, type HttpClient, httpWays } from './support/http-ways.ts'
 import { echo } from './support/messages.ts'
 
@@ -94,6 +94,23 @@ for (const way of httpWays) {
       const other = [['access-control-request-headers', 'content-type']] as const
       expect(String((await exchange(client, question(origin, other))).body)).to.equal('own')
       expect(String((await exchange(client, { method: 'OPTIONS', target: '/page' })).body)).to.equal('own')
+      expect((await exchange(client, question(origin, ofWeb))).status).to.equal(204)
+    })
+
+    it('and other methods of a bound path go where other requests go on a grpc listener that passes them on', async () => {
+      await open({
+        other: 'pass',
+        transcode: transcoding,
+        routes: [
+          { match: { path: '/*' }, respond: { status: 200, body: 'own' } },
+          { match: { service: echo }, upstream: 'shop' },
+        ],
+      })
+      const other = [['access-control-request-headers', 'content-type']] as const
+      expect(
+        String((await exchange(client, { ...question('https://evil.example', other), target: '/page' })).body),
+      ).to.equal('own')
+      expect(String((await exchange(client, { method: 'PUT', target: '/shop/v1/orders' })).body)).to.equal('own')
       expect((await exchange(client, question(origin, ofWeb))).status).to.equal(204)
     })
 

@@ -5,10 +5,10 @@ import { StartError } from '../start-error.ts'
 
 /** Who takes the requests of a listener that are more than requests of HTTP. Rejects with a `StartError`. */
 export async function handlersOf(config: ListenerConfig): Promise<HttpListenerOptions['handlers']> {
-  const { name, protocol, health, web, transcode } = config
+  const { name, protocol, other, health, web, transcode } = config
   if (protocol === 'websocket' || protocol === 'tcp') return []
   try {
-    return await grpcHandlers({ only: protocol === 'grpc', health, web, transcode })
+    return await grpcHandlers({ only: protocol === 'grpc' && other === 'refuse', health, web, transcode })
   } catch (error) {
     const path = ['listeners', name, 'transcode']
     throw new StartError(`listeners.${name}.transcode: ${(error as Error).message}`, 1, path)
