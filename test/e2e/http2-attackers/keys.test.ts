@@ -11,6 +11,7 @@ import {
   requestFields,
   rstFrame,
   settingsFrame,
+  windowUpdateFrame,
 } from '../../../packages/testkit/src/http2/index.ts'
 import { http2Error } from '../../../packages/wire/src/index.ts'
 import { Stage } from '../support/stage.ts'
@@ -29,6 +30,8 @@ const floods: Readonly<Record<string, (count: number) => readonly Buffer[]>> = {
   maxPings: (count) => times(count, () => pingFrame()),
   maxSettings: (count) => times(count, () => settingsFrame()),
   maxEmptyFrames: (count) => [upload(1), ...times(count, () => dataFrame(1, ''))],
+  maxPriorities: (count) => times(count, () => frame(h2.priority, { id: 1, payload: Buffer.alloc(5) })),
+  maxWindowUpdates: (count) => times(count, () => windowUpdateFrame(0, 1)),
   maxContinuations: (count) => [
     frame(h2.headers, { id: 1, payload: headerBlock(requestFields('/hang')) }),
     ...times(count - 1, () => frame(h2.continuation, { id: 1, payload: headerBlock([['x', '1']]) })),

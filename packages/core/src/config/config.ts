@@ -136,6 +136,9 @@ export interface ListenerHttp2Config {
   readonly maxSettings: number
   /** Frames that carry nothing. */
   readonly maxEmptyFrames: number
+  /** PRIORITY frames, and frames of unknown types. */
+  readonly maxPriorities: number
+  readonly maxWindowUpdates: number
   /** CONTINUATION frames of one header block. */
   readonly maxContinuations: number
   /** The age from which a connection is asked to end (GOAWAY); Infinity: it lives as long as it likes. */

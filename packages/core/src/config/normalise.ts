@@ -126,6 +126,8 @@ function normaliseHttp2(http2: CheckedListener['http2']): ListenerHttp2Config {
     maxPings: http2?.maxPings ?? fallback.maxPings,
     maxSettings: http2?.maxSettings ?? fallback.maxSettings,
     maxEmptyFrames: http2?.maxEmptyFrames ?? fallback.maxEmptyFrames,
+    maxPriorities: http2?.maxPriorities ?? fallback.maxPriorities,
+    maxWindowUpdates: http2?.maxWindowUpdates ?? fallback.maxWindowUpdates,
     maxContinuations: http2?.maxContinuations ?? fallback.maxContinuations,
     maxAgeMs: http2?.maxAge ?? fallback.maxAgeMs,
     pingMs: http2?.ping ?? fallback.pingMs,

@@ -34,6 +34,8 @@ export const http2 = section({
   maxPings: flood('PING frames of a client', http2Defaults.maxPings),
   maxSettings: flood('SETTINGS frames of a client', http2Defaults.maxSettings),
   maxEmptyFrames: flood('Frames of a client that carry nothing', http2Defaults.maxEmptyFrames),
+  maxPriorities: flood('PRIORITY frames of a client, and frames of unknown types', http2Defaults.maxPriorities),
+  maxWindowUpdates: flood('WINDOW_UPDATE frames of a client', http2Defaults.maxWindowUpdates),
   maxContinuations: count(1, maxCount)
     .optional()
     .describe(

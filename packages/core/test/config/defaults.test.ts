@@ -50,6 +50,8 @@ describe('defaults', () => {
             maxPings: 100,
             maxSettings: 100,
             maxEmptyFrames: 100,
+            maxPriorities: 500,
+            maxWindowUpdates: 1_000,
             maxContinuations: 32,
             maxAgeMs: Infinity,
             pingMs: 60_000,

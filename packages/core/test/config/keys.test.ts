@@ -46,6 +46,8 @@ const http2Defaults = {
   maxPings: 100,
   maxSettings: 100,
   maxEmptyFrames: 100,
+  maxPriorities: 500,
+  maxWindowUpdates: 1_000,
   maxContinuations: 32,
   maxAgeMs: Infinity,
   pingMs: 60_000,
@@ -309,6 +311,8 @@ const keys: readonly Key[] = [
   { key: `${web}.http2.maxPings`, at: 'listeners.0.http2.maxPings', ...count },
   { key: `${web}.http2.maxSettings`, at: 'listeners.0.http2.maxSettings', ...count },
   { key: `${web}.http2.maxEmptyFrames`, at: 'listeners.0.http2.maxEmptyFrames', ...count },
+  { key: `${web}.http2.maxPriorities`, at: 'listeners.0.http2.maxPriorities', ...count },
+  { key: `${web}.http2.maxWindowUpdates`, at: 'listeners.0.http2.maxWindowUpdates', ...count },
   { key: `${web}.http2.maxContinuations`, at: 'listeners.0.http2.maxContinuations', ...count },
   {
     key: `${web}.http2.window`,

@@ -186,6 +186,8 @@ function optionsOf({ http2, limits }: ListenerConfig): Http2Options {
     maxPings: http2.maxPings,
     maxSettings: http2.maxSettings,
     maxEmptyFrames: http2.maxEmptyFrames,
+    maxPriorities: http2.maxPriorities,
+    maxWindowUpdates: http2.maxWindowUpdates,
     maxContinuations: http2.maxContinuations,
   })
 }
