@@ -11,24 +11,42 @@ import {
   Router,
   stripPrefix,
 } from '@sluice/core'
-import { grpcFormat } from '@sluice/grpc'
+import { checkPath, grpcFormat, type Transcoder, watchPath } from '@sluice/grpc'
+import { loadTranscoder } from '../engine/handlers.ts'
 import { type Line, policiesOf, spokenWith } from './explain-policies.ts'
 import { type Asked, parseQuestion, type Question } from './explain-question.ts'
 import { defaultFile, loadFile, type Loaded } from './load.ts'
 import { UsageError } from './usage-error.ts'
 
 /** `sluice explain [FILE] URL`: what would happen to a request, without sending it. */
-export function explain(file = defaultFile, question: Question): 0 {
-  console.log(explanation(loadFile(file), question))
+export async function explain(file = defaultFile, question: Question): Promise<0> {
+  const loaded = loadFile(file)
+  const transcoders = new Map<ListenerConfig, Transcoder>()
+  for (const listener of loaded.config.listeners) {
+    const transcoder = await loadTranscoder(listener)
+    if (transcoder !== undefined) transcoders.set(listener, transcoder)
+  }
+  console.log(explanation(loaded, question, transcoders))
   return 0
 }
 
-/** The listener, the route and the rest of a request's way, as lines for people. */
-export function explanation(loaded: Loaded, question: Question): string {
+/**
+ * The listener, the route and the rest of a request's way, as lines for people. `transcoders`: of the listeners that
+ * have one.
+ */
+export function explanation(
+  loaded: Loaded,
+  question: Question,
+  transcoders: ReadonlyMap<ListenerConfig, Transcoder> = new Map(),
+): string {
   const request = parseQuestion(question)
   const { config, placeOf } = loaded
   const { listener, note } = findListener(config, request)
-  const asked = asTaken(listener, request)
+  const taken = asTaken(listener, request)
+  const binding = taken.protocol === 'http' ? transcoders.get(listener)?.match(taken.method, taken.path) : undefined
+  // Routes are matched on the method of gRPC.
+  const asked: Asked =
+    binding === undefined ? taken : { ...taken, protocol: 'grpc', method: 'POST', path: binding.grpcPath }
   const lines: Line[] = [
     ['listener', `${listener.name} (${listener.protocol} on ${listener.bind.map(formatAddress).join(', ')})${note}`],
     ['', placeOf(['listeners', listener.name]) ?? ''],
@@ -36,7 +54,8 @@ export function explanation(loaded: Loaded, question: Question): string {
   if (listener.protocol === 'tcp') {
     return format([...lines, ...wayOf(config, { listener, route: listener.routes[0]!, asked })])
   }
-  const own = ownAnswer(listener, asked)
+  if (binding !== undefined) lines.push(['call', `${binding.grpcPath}, by its annotation (transcode)`])
+  const own = ownAnswer(listener, asked, transcoders.get(listener)?.methods(taken.path) ?? [])
   if (own !== undefined) return format([...lines, ['answer', own]])
   const normal = normalizePath(asked.path, listener.pathMode)
   if (normal === undefined) {
@@ -65,17 +84,23 @@ function asTaken(listener: ListenerConfig, asked: Asked): Asked {
   return web && grpcFormat(asked.header('content-type') ?? '') !== undefined ? { ...asked, protocol: 'grpc' } : asked
 }
 
-/** What a listener answers before it looks for a route. */
-function ownAnswer(listener: ListenerConfig, { protocol, path }: Asked): string | undefined {
+/** What a listener answers before it looks for a route. `bound`: the methods of HTTP for which the path is bound. */
+function ownAnswer(
+  listener: ListenerConfig,
+  { protocol, path, method, header }: Asked,
+  bound: readonly string[],
+): string | undefined {
   if (listener.protocol === 'websocket') {
     return protocol === 'websocket' ? undefined : '426 upgradeRequired: this listener serves WebSockets only'
   }
   if (protocol === 'grpc') {
-    const health = listener.health && path.startsWith('/grpc.health.v1.Health/')
+    const questions = path === checkPath || path === watchPath
+    const health = listener.health && questions && grpcFormat(header('content-type') ?? '') === 'grpc'
     return health ? 'by the listener itself (health: true)' : undefined
   }
   if (listener.protocol !== 'grpc' || listener.other === 'pass') return undefined
-  const but = listener.transcode === undefined ? '' : ', but for what the annotations of `transcode` describe'
+  if (bound.length > 0) return `405 methodNotAllowed: the path is bound for ${bound.join(', ')}, not for ${method}`
+  const but = listener.transcode === undefined ? '' : ', and no annotation of `transcode` binds this path'
   return `415 unsupported: this listener takes gRPC only${but}`
 }
 

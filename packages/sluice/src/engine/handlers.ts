@@ -1,5 +1,5 @@
 import type { Config, ListenerConfig } from '@sluice/core'
-import { grpcHandlers } from '@sluice/grpc'
+import { grpcHandlers, Transcoder } from '@sluice/grpc'
 import type { HttpListenerOptions } from '@sluice/http'
 import { StartError } from '../start-error.ts'
 
@@ -10,9 +10,13 @@ export async function handlersOf(config: ListenerConfig): Promise<HttpListenerOp
   try {
     return await grpcHandlers({ only: protocol === 'grpc' && other === 'refuse', health, web, transcode })
   } catch (error) {
-    const path = ['listeners', name, 'transcode']
-    throw new StartError(`listeners.${name}.transcode: ${(error as Error).message}`, 1, path)
+    throw transcodeError(name, error)
   }
+}
+
+function transcodeError(listener: string, error: unknown): StartError {
+  const path = ['listeners', listener, 'transcode']
+  return new StartError(`listeners.${listener}.transcode: ${(error as Error).message}`, 1, path)
 }
 
 /** What becomes of requests that are neither WebSockets nor calls where these are what is served. */
@@ -21,7 +25,18 @@ export function ordinaryOf({ protocol, other }: ListenerConfig): HttpListenerOpt
   return protocol === 'grpc' && other === 'refuse' ? 'unsupported' : 'served'
 }
 
+/** What a listener transcodes by, if it does. Rejects with a `StartError` when it cannot be used. */
+export async function loadTranscoder({ name, transcode }: ListenerConfig): Promise<Transcoder | undefined> {
+  if (transcode === undefined) return undefined
+  const { protos, includes, services = [] } = transcode
+  try {
+    return await Transcoder.load({ protos, includes, services })
+  } catch (error) {
+    throw transcodeError(name, error)
+  }
+}
+
 /** Reads what listeners transcode by. Rejects with a `StartError` when it cannot be used. */
 export async function checkTranscoding({ listeners }: Config): Promise<void> {
-  for (const listener of listeners) if (listener.transcode !== undefined) await handlersOf(listener)
+  for (const listener of listeners) await loadTranscoder(listener)
 }

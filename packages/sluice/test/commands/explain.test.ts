@@ -1,5 +1,7 @@
 import { expect } from 'chai'
-import { parseConfig } from '@sluice/core'
+import { fileURLToPath } from 'node:url'
+import { type Config, parseConfig } from '@sluice/core'
+import { Transcoder } from '@sluice/grpc'
 import { explanation } from '../../src/commands/explain.ts'
 import type { Question } from '../../src/commands/explain-question.ts'
 
@@ -175,6 +177,12 @@ describe('sluice explain of gRPC', () => {
     expect(call('grpc://h:50050/grpc.health.v1.Health/Check').at(-1)).to.equal(
       'answer     by the listener itself (health: true)',
     )
+    // Its other methods, and its questions by gRPC-Web, are the upstream's.
+    expect(call('grpc://h:50050/grpc.health.v1.Health/List').at(-1)).to.equal(
+      'answer     status 12 UNIMPLEMENTED, noRoute',
+    )
+    const web = { method: 'POST', headers: ['content-type: application/grpc-web'] }
+    expect(call('http://h:50050/grpc.health.v1.Health/Check', web).at(-1)).to.include('noRoute')
     expect(call('grpc://h:50050/a.B/C').slice(-2)).to.deep.equal([
       'route      none',
       'answer     status 12 UNIMPLEMENTED, noRoute',
@@ -182,6 +190,27 @@ describe('sluice explain of gRPC', () => {
     expect(call('http://h:50050/shop.v1.Orders/Place').at(-1)).to.equal(
       'answer     415 unsupported: this listener takes gRPC only',
     )
+  })
+
+  it('tells which call a request with JSON is, by the annotations', async () => {
+    const result = parseConfig(calls, { file: 'a.yaml' })
+    const { config } = result as { config: Config }
+    const folder = fileURLToPath(new URL('../../../../protos', import.meta.url))
+    const files = { protos: [`${folder}/shop/v1/orders.proto`], includes: [folder], services: [] }
+    const transcoder = await Transcoder.load(files)
+    const transcoders = new Map(config.listeners.map((listener) => [listener, transcoder]))
+    const json = (url: string, method = 'GET') =>
+      explanation({ config, placeOf: () => '' }, { url, method, headers: [] }, transcoders).split('\n')
+    for (const port of [50050, 8080]) {
+      const lines = json(`http://h:${port}/shop/v1/orders`, 'POST')
+      expect(lines).to.include('call       /shop.v1.Orders/Place, by its annotation (transcode)')
+      expect(lines).to.include('upstream   orders (roundRobin, HTTP/2)')
+    }
+    expect(json('http://h:50050/shop/v1/orders', 'POST').join()).to.include('1 at once')
+    expect(json('http://h:50050/shop/v1/orders', 'PUT').at(-1)).to.match(
+      /^answer {5}405 methodNotAllowed: .* POST, not for PUT$/,
+    )
+    expect(json('http://h:8080/shop/v1/orders', 'PUT')).to.include('route      web/*: to pages')
   })
 
   it('takes gRPC-Web for a call where the listener speaks it', () => {
