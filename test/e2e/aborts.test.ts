@@ -6,7 +6,7 @@ import { scaled } from '../../packages/testkit/src/scale.ts'
 import { get, handshake, request } from './support/ask.ts'
 import { Stage } from './support/stage.ts'
 
-const total = scaled({ test: 500, ci: 5_000, soak: 20_000 })
+const total = scaled({ test: 500, ci: 2_000, soak: 20_000 })
 const atOnce = 50
 const heapBytes = 24 * 1024 * 1024
 

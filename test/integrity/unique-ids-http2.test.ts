@@ -24,7 +24,7 @@ import { scaled } from '../../packages/testkit/src/scale.ts'
 import { type LinkMode, linkModes, ProxyProcess } from './proxy-process.ts'
 import { pauseMs } from './uneven.ts'
 
-const total = scaled({ test: 4_000, ci: 40_000, soak: 1_000_000 })
+const total = scaled({ test: 4_000, ci: 15_000, soak: 1_000_000 })
 const clients = 8
 
 const chance = (oneIn: number): boolean => Math.random() * oneIn < 1

@@ -6,7 +6,7 @@ import { scaled } from '../../packages/testkit/src/scale.ts'
 import { type LinkMode, linkModes, ProxyProcess } from './proxy-process.ts'
 import { pauseMs } from './uneven.ts'
 
-const total = scaled({ test: 6_000, ci: 60_000, soak: 1_000_000 })
+const total = scaled({ test: 6_000, ci: 20_000, soak: 1_000_000 })
 const clients = 32
 
 const chance = (oneIn: number): boolean => Math.random() * oneIn < 1

@@ -27,7 +27,7 @@ type Place = 'outside' | 'waiting' | 'granted' | 'running'
 /** Registers the model test as a suite: 10⁷ steps in `.ci/run`, 10⁸ in the soak. */
 export function describeGateModel(name: string, store: GateStore): void {
   describe(`${name} behaves as the naive model`, function () {
-    const steps = scaled({ test: 1_000_000, ci: 10_000_000, soak: 100_000_000 })
+    const steps = scaled({ test: 1_000_000, ci: 4_000_000, soak: 100_000_000 })
     this.timeout(60_000 + steps / 20)
     for (const seed of [1, 2]) {
       it(`through ${steps / 2} random steps (seed ${seed})`, async () => {

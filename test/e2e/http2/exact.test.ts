@@ -20,7 +20,7 @@ import { Stage } from '../support/stage.ts'
 const limit = 3
 const connections = 10
 const atOnce = 500
-const rounds = scaled({ test: 1, ci: 5, soak: 50 })
+const rounds = scaled({ test: 1, ci: 2, soak: 50 })
 
 /** A message of gRPC with four bytes. */
 const message = Buffer.from([0, 0, 0, 0, 4, 1, 2, 3, 4])

@@ -15,7 +15,7 @@ import { Stage } from '../support/stage.ts'
 
 const limit = 5
 const atOnce = scaled({ test: 400, ci: 2_000, soak: 2_000 })
-const stormMs = scaled({ test: 3_500, ci: 20_000, soak: 120_000 })
+const stormMs = scaled({ test: 3_500, ci: 10_000, soak: 120_000 })
 
 /** Backends of all protocols that count as one. */
 class Behind {
