@@ -55,6 +55,19 @@ describe('the files of transcoding', () => {
     }
   })
 
+  it('need includes that are directories', async () => {
+    for (const include of ['nowhere', 'echo.proto']) {
+      const { code, stderr } = await checked({
+        'sluice.yaml': yaml.replace('[echo.proto]', `[echo.proto], includes: [., ${include}]`),
+        'echo.proto': proto('/echo/{text}'),
+      })
+      expect(code, stderr).to.equal(2)
+      expect(stderr).to.match(
+        /^sluice\.yaml:6:54 listeners\.rpc\.transcode\.includes\[1\]: .*: there is no such directory\.$/m,
+      )
+    }
+  })
+
   it('that are broken keep a proxy from starting', async () => {
     await withFiles({ 'echo.proto': 'syntax = "proto3";\nmessage A { string = 1; }\n' }, async (dir) => {
       const config: ConfigInput = {
