@@ -123,8 +123,11 @@ function mapToJson(codec: JsonCodec, field: Field, entries: Buffer[], depth: num
     while (!reader.done) {
       const tag = reader.tag()
       if (tag === ((1 << 3) | wireTypeOf(field.key!))) key = readScalar(reader, field.key!)
-      else if (tag === ((2 << 3) | wireTypeOfKind(field.holds))) values.push(readKind(reader, field.holds))
-      else reader.skip(tag)
+      else if (tag === ((2 << 3) | wireTypeOfKind(field.holds))) {
+        // The first came with its entry; nobody writes more, and they are two octets each on the wire.
+        if (values.length > 0) codec.budget.spend(messageCost)
+        values.push(readKind(reader, field.holds))
+      } else reader.skip(tag)
     }
     const name = String(key)
     object[name] = within(`["${name}"]`, () => {

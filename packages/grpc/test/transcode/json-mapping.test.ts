@@ -231,7 +231,17 @@ describe('the JSON of messages', () => {
       expect(answer(kinds, Buffer.concat([Buffer.from([0x12]), varint(nested.length), nested]))).to.match(
         /^8 .*too many parts for JSON\.$/,
       )
+      // Numbers that take an octet each, and an entry of a map that has its value again and again.
+      expect(answer(kinds, list(4, Buffer.alloc(mebibyte, 1)))).to.match(/^8 .*too many parts for JSON\.$/)
+      const maps = (entry: Buffer) => {
+        const map = Buffer.concat([Buffer.from([0x0a]), varint(entry.length), entry])
+        return Buffer.concat([Buffer.from([0x1a]), varint(map.length), map])
+      }
+      expect(answer(kinds, maps(Buffer.alloc(mebibyte, Buffer.from([0x12, 0]))))).to.match(/^8 .*too many parts/)
       // What fits passes.
+      expect(answer(kinds, maps(Buffer.from([0x0a, 1, 0x61, 0x12, 0, 0x12, 1, 0x62])))).to.deep.equal({
+        maps: { strings: { a: 'b' } },
+      })
       const floats = answer(kinds, list(2, Buffer.alloc(mebibyte))) as { lists: { floats: number[] } }
       expect(floats.lists.floats.length).to.equal(mebibyte / 4)
 
