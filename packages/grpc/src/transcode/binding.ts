@@ -161,5 +161,9 @@ function failure(error: unknown, code: TranscodeError['code']): TranscodeError {
   if (error instanceof MalformedMessage) {
     return new TranscodeError(statusCode.INTERNAL, `the message is not what its definition says: ${error.message}.`)
   }
+  // Nesting is bounded everywhere; should it not be somewhere, it is the message's fault and not the thread's end.
+  if (error instanceof RangeError && error.message.includes('call stack')) {
+    return new TranscodeError(code, 'the message is nested too deep.')
+  }
   throw error
 }

@@ -1,5 +1,7 @@
 import { expect } from 'chai'
-import type { Binding } from '../../src/transcode/binding.ts'
+import { Binding } from '../../src/transcode/binding.ts'
+import { JsonCodec } from '../../src/transcode/json-codec.ts'
+import { MessageType, Schema } from '../../src/transcode/schema.ts'
 import { answer, ask, loadFixture } from './fixture.ts'
 import { type Independent, protobuf } from './independent.ts'
 
@@ -214,6 +216,30 @@ describe('the JSON of messages', () => {
       }
       const any = Buffer.concat([Buffer.from([0x82, 0x01]), varint(message.length), message])
       expect(answer(kinds, any)).to.match(/^13 .*is nested more than 100 deep\.$/)
+    })
+
+    it('are at fault themselves when they take more stack than there is', () => {
+      class Endless extends JsonCodec {
+        override toJson(...asked: Parameters<JsonCodec['toJson']>): never {
+          return this.toJson(...asked)
+        }
+        override fromJson(...asked: Parameters<JsonCodec['fromJson']>): never {
+          return this.fromJson(...asked)
+        }
+      }
+      const type = new MessageType('a.v1.M')
+      const method = {
+        name: 'Get',
+        request: type,
+        response: type,
+        clientStreaming: false,
+        serverStreaming: false,
+        http: undefined,
+      }
+      const rule = { method: 'POST', template: '/x', body: '*', responseBody: '' }
+      const endless = new Binding(new Endless(new Schema()), 'a.v1.S', method, rule)
+      expect(ask(endless, '/x', '{}')).to.equal('3 the message is nested too deep.')
+      expect(answer(endless, Buffer.alloc(0))).to.equal('13 the message is nested too deep.')
     })
 
     it('cost no more than a bound, however few octets they come in', () => {
