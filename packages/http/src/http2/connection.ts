@@ -28,7 +28,13 @@ const maxCuts = 200
  * Bounds of what an upstream may answer with. A response whose client takes nothing holds as much as its window, and a
  * thousand of them together are to hold far less than 64 MiB; a client that keeps up lets it grow.
  */
-const limits = { maxHeadBytes: 65_536, maxFields: 200, window: 32_768 }
+const limits = {
+  maxHeadBytes: 65_536,
+  maxFields: 200,
+  window: 32_768,
+  // The heads of our own requests, while it reads none: as many as it carries, and they are no fault of its own.
+  maxUnsentControlBytes: 8 * 1_048_576,
+}
 
 /** An HTTP/2 connection to an endpoint: the upstream half of many exchanges at once. */
 export class Http2Connection extends Connection implements Http2SessionOwner, Expirable {

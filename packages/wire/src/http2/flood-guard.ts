@@ -16,12 +16,19 @@ export const floodBounds = [
   'maxWindowUpdates',
 ] as const satisfies readonly (keyof Http2Options)[]
 
-/** What makes more of a kind legitimate: streams that ended well, all that have closed, and frames of data that were sent. */
+/**
+ * What makes more of a kind legitimate: streams that ended well, all that have closed, and frames of data that were sent,
+ * with the octets in them.
+ */
 export interface HonestWork {
   readonly servedStreams: number
   readonly closedStreams: number
   readonly dataFramesOut: number
+  readonly dataBytesOut: number
 }
+
+/** Octets of data for which a peer may say that it has taken them, once. */
+const octetsPerUpdate = 128
 
 /**
  * Counts what costs us and brings the peer nothing. Each kind has a bucket that holds its bound at most, and fills within
@@ -62,7 +69,7 @@ export class FloodGuard {
   }
 
   #workDone(kind: Flood): number {
-    const { servedStreams, closedStreams, dataFramesOut } = this.#work
+    const { servedStreams, closedStreams, dataFramesOut, dataBytesOut } = this.#work
     switch (kind) {
       case flood.resets:
         return servedStreams
@@ -75,7 +82,8 @@ export class FloodGuard {
         // What is late for a stream that both sides have left, and what ranks it.
         return 2 * closedStreams
       case flood.windowUpdates:
-        return 2 * (dataFramesOut + closedStreams)
+        // Go credits what its application reads, in pieces of 512 octets and less, on the stream and on the connection.
+        return 2 * closedStreams + dataBytesOut / octetsPerUpdate
     }
   }
 }

@@ -24,6 +24,8 @@ const keptScratch = Buffer.allocUnsafeSlow(32_768)
 // Indices and lengths above 2^28 do not exist here, so four octets after the prefix are enough (RFC 7541 §5.1).
 const lastShift = 21
 
+/** Literals whose first octet has it go into the table (RFC 7541 §6.2.1). */
+const incrementalBit = 0x40
 /** How the first octet of a literal that is never indexed begins (RFC 7541 §6.2.3). */
 const neverIndexed = 0x10
 
@@ -84,7 +86,8 @@ export class HpackDecoder {
         field = this.#indexed(index)
         if (field === undefined) pos = -1
       } else {
-        if ((octet & 0xf0) === neverIndexed) keeps = false
+        // One that goes into the table may have had no place in it this time.
+        if (octet >= incrementalBit || (octet & 0xf0) === neverIndexed) keeps = false
         field = this.#literal(block, pos, end, fields > 0 ? room : -1)
         pos = this.#pos
       }

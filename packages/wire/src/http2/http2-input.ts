@@ -183,6 +183,7 @@ export class Http2Input implements FrameSink {
     switch (session.closedBy(id)) {
       case closedBy.us:
         // On its way when we reset the stream: as much as it was allowed then, in frames of any size.
+        if (length === 0 && !this.allows(flood.emptyFrames)) return
         session.lateBytes -= length
         if (session.lateBytes < 0) session.close(http2Error.flowControlError, 'DATA on streams that were reset')
         return
@@ -317,7 +318,9 @@ export class Http2Input implements FrameSink {
       case closedBy.ends:
         return session.close(http2Error.streamClosed, 'HEADERS on a stream that has ended')
       default:
-        session.close(http2Error.protocolError, 'stream ids do not rise')
+        if (session.server) return session.close(http2Error.protocolError, 'stream ids do not rise')
+        // Ours, and closed so long ago that nobody knows how: the answer to one that we have reset is late.
+        if (this.allows(flood.emptyFrames)) this.#decode(nobodysHead, buf, start, end)
     }
   }
 

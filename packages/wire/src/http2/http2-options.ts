@@ -40,8 +40,8 @@ export interface Http2Options {
    */
   readonly maxPriorities: number
   /**
-   * WINDOW_UPDATE frames a second (CVE-2019-9511); each frame of data that is sent allows two more, and each stream that
-   * closes. Default: 1_000.
+   * WINDOW_UPDATE frames a second (CVE-2019-9511); each 128 octets of data that are sent allow one more, and each stream
+   * that closes two. Default: 1_000.
    */
   readonly maxWindowUpdates: number
   /** Octets other than data that a peer may leave unread (CVE-2019-9517). Default: 524_288. */

@@ -35,6 +35,8 @@ export class Http2Output implements Flushable {
   flushes = 0
   /** DATA frames written so far, without small ones that a window has cut short. */
   dataFrames = 0
+  /** The octets in them. */
+  dataBytes = 0
   readonly #owner: OutputOwner
   readonly #maxUnsentBytes: number
   readonly #encoder = new HpackEncoder()

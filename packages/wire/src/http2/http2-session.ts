@@ -177,6 +177,11 @@ export class Http2Session implements ConnectingHandler {
     return this.#out.dataFrames
   }
 
+  /** The octets in them. */
+  get dataBytesOut(): number {
+    return this.#out.dataBytes
+  }
+
   /** Sends a PING; `answered` is called when its answer comes. */
   ping(answered: () => void): void {
     if (this.#state !== 'open') return

@@ -373,7 +373,9 @@ export abstract class Http2Stream {
   #count(length: number, whole: boolean): void {
     this.#sendWindow -= length
     this.bytesOut += length
-    if (whole || length >= smallFrameBytes) this.#out.dataFrames++
+    if (!whole && length < smallFrameBytes) return
+    this.#out.dataFrames++
+    this.#out.dataBytes += length
   }
 
   #sendEmptyEnd(): void {

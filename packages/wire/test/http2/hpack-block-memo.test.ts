@@ -71,6 +71,16 @@ describe('HpackBlockMemo', () => {
     expect(decode(decoder, '82 86 84 be').outcome, 'emptied the second time too').to.equal('compression')
   })
 
+  it('lets a field into the table that had no place in it when it came first', () => {
+    const decoder = new HpackDecoder()
+    decode(decoder, '20 82')
+    decode(decoder, entry('a', '1'))
+    decode(decoder, '3f e1 1f 82')
+    decode(decoder, entry('a', '1'))
+    decode(decoder, entry('b', '2'))
+    expect(decode(decoder, 'bf').pairs).to.deep.equal([['x-a', '1']])
+  })
+
   it('keeps nothing of a block with a field that is never indexed', () => {
     const decoder = new HpackDecoder()
     const block = '83 86 1f 08 01 61'
