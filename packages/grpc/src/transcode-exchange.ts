@@ -19,6 +19,7 @@ import { httpOfStatus, statusCode } from './status.ts'
 import { type Binding, maxMessageBytes } from './transcode/binding.ts'
 import { TranscodeError } from './transcode/transcode-error.ts'
 import type { Transcoder } from './transcode/transcoder.ts'
+import type { Origins } from './web/cors.ts'
 
 /** Fields of a request that say what its JSON is. */
 const ofJson = new Set([
@@ -50,20 +51,22 @@ const ofMessages = new Set([
 /**
  * Takes requests of HTTP that a `google.api.http` annotation binds to a method of gRPC. `all`: nothing else could be
  * meant, so those with a path that is bound for other methods of HTTP are refused here; otherwise they are somebody
- * else's.
+ * else's. `origins`: whose pages may read the answers.
  */
-export function transcodedCalls(transcoder: Transcoder, all: boolean): ExchangeHandler {
+export function transcodedCalls(transcoder: Transcoder, all: boolean, origins: Origins | undefined): ExchangeHandler {
   return {
     when: ({ method, path }) => {
       return transcoder.match(method, path) !== undefined || (all && transcoder.methods(path).length > 0)
     },
-    start: (client) => new TranscodeExchange(client, transcoder),
+    start: (client) => new TranscodeExchange(client, transcoder, origins),
   }
 }
 
 /** One request of HTTP with JSON: a call of gRPC for its upstream. */
 class TranscodeExchange extends GrpcExchange {
   readonly #transcoder: Transcoder
+  readonly #origins: Origins | undefined
+  #origin: string | undefined
   #binding!: Binding
   /** Of a request whose path is bound for other methods of HTTP: which. */
   #allowed: readonly string[] = []
@@ -83,9 +86,10 @@ class TranscodeExchange extends GrpcExchange {
     bodyEnd: () => {},
   }
 
-  constructor(client: Client, transcoder: Transcoder) {
+  constructor(client: Client, transcoder: Transcoder, origins: Origins | undefined) {
     super(client)
     this.#transcoder = transcoder
+    this.#origins = origins
   }
 
   override get protocol(): string {
@@ -103,6 +107,11 @@ class TranscodeExchange extends GrpcExchange {
 
   override get method(): string {
     return 'POST'
+  }
+
+  protected override check(head: IncomingRequest): HttpRoute | ProxyError {
+    this.#origin = head.header('origin')
+    return super.check(head)
   }
 
   protected override findRoute(head: IncomingRequest): HttpRoute | ProxyError {
@@ -183,7 +192,9 @@ class TranscodeExchange extends GrpcExchange {
     // The client hears nothing before it is known how to say it.
     this.responseBegun = false
     const fields = (head as Http2Head).fields.filter(({ pseudo, name }) => {
-      return pseudo === pseudoId.none && !ofMessages.has(name)
+      if (pseudo !== pseudoId.none || ofMessages.has(name)) return false
+      // Twice, browsers would take it for none.
+      return this.#origins === undefined || !name.startsWith('access-control-')
     })
     this.#fields = fields.map(({ name, value }) => [name, value])
     this.#note((head as Http2Head).fields)
@@ -219,7 +230,7 @@ class TranscodeExchange extends GrpcExchange {
   #stream(json: Buffer): void {
     if (!this.responseBegun) {
       this.responseBegun = true
-      const fields: Fields = [['content-type', 'application/x-ndjson'], ...this.#fields]
+      const fields = this.#withOrigin([['content-type', 'application/x-ndjson'], ...this.#fields])
       const head = Http2Head.response(
         200,
         fields.map(([name, value]) => headerField(name, value)),
@@ -265,7 +276,8 @@ class TranscodeExchange extends GrpcExchange {
   #answer(status: number, body: Buffer): void {
     this.statusCode = status
     this.responseBegun = true
-    this.client.sendAnswer({ status, headers: [['Content-Type', 'application/json'], ...this.#fields], body })
+    const headers = this.#withOrigin([['Content-Type', 'application/json'], ...this.#fields])
+    this.client.sendAnswer({ status, headers, body })
   }
 
   protected override refuse(error: ProxyError): void {
@@ -283,12 +295,21 @@ class TranscodeExchange extends GrpcExchange {
     const status = byOurs ? plain.status : httpOfStatus(own.code)
     this.statusCode = status
     this.responseBegun = true
-    this.client.sendAnswer({ status, headers: [['Content-Type', 'application/json'], ...headers], body })
+    const all = this.#withOrigin([['Content-Type', 'application/json'], ...headers])
+    this.client.sendAnswer({ status, headers: all, body })
+  }
+
+  /** What lets the page that asks read an answer with these fields, and the fields. */
+  #withOrigin(fields: Fields): Fields {
+    if (this.#origins === undefined) return fields
+    const names = fields.map(([name]) => name)
+    return [...this.#origins.response(this.#origin, names), ...fields]
   }
 
   protected override settled(): void {
     this.#json = undefined
     this.#fields = []
+    this.#origin = undefined
     super.settled()
   }
 }

@@ -114,6 +114,43 @@ for (const way of httpWays) {
       expect((await exchange(client, question(origin, ofWeb))).status).to.equal(204)
     })
 
+    for (const protocol of ['grpc', 'http']) {
+      it(`let pages of a configured origin call with JSON, by the methods that a path is bound for (${protocol})`, async () => {
+        await open({
+          protocol,
+          transcode: transcoding,
+          routes: [
+            { match: { service: 'shop.v1.*' }, upstream: 'shop' },
+            ...(protocol === 'http' ? [{ match: { path: '/*' }, respond: { status: 200, body: 'own' } }] : []),
+          ],
+        })
+        const asking = (method: string, path: string, from = origin) =>
+          exchange(client, {
+            method: 'OPTIONS',
+            target: path,
+            fields: [
+              ['origin', from],
+              ['access-control-request-method', method],
+              ['access-control-request-headers', 'content-type'],
+            ],
+          })
+        for (const method of ['GET', 'PATCH']) {
+          const answer = await asking(method, '/shop/v1/orders/7')
+          expect(answer.status, method).to.equal(204)
+          expect(answer.field('access-control-allow-origin')).to.equal(origin)
+          expect(answer.field('access-control-allow-methods')).to.equal(method)
+          expect(answer.field('access-control-allow-headers')).to.equal('content-type')
+        }
+        expect((await asking('POST', '/shop/v1/orders/7:cancel')).status).to.equal(204)
+        const stranger = await asking('GET', '/shop/v1/orders/7', 'https://evil.example')
+        expect([stranger.status, stranger.field('access-control-allow-origin')]).to.deep.equal([403, undefined])
+        // Bound for other methods, or not at all.
+        const status = protocol === 'grpc' ? 403 : 200
+        expect((await asking('DELETE', '/shop/v1/orders/7')).status).to.equal(status)
+        expect((await asking('GET', '/page')).status).to.equal(status)
+      })
+    }
+
     it('are no business of a grpc listener without gRPC-Web', async () => {
       await open({ web: undefined })
       expect((await exchange(client, question(origin, ofWeb))).status).to.equal(415)

@@ -336,6 +336,40 @@ for (const way of httpWays) {
       })
     })
 
+    it('lets pages of the origins of `web` read answers, whatever they are', async () => {
+      const origin = 'https://app.example.com'
+      const upstream = { match: { service: 'sluice.test.v1.*' }, upstream: 'shop' }
+      await open({ listener: { transcode: transcoding, web: { origins: [origin] }, routes: [upstream] } })
+      const from = (page: string) => [['origin', page]] as const
+      const headers = [
+        { key: 'x-head', values: [Buffer.from('1').toString('base64')] },
+        { key: 'access-control-allow-origin', values: [Buffer.from('https://b.test').toString('base64')] },
+      ]
+      for (const [asked, status, exposed] of [
+        [['POST', '/test/v1/echo', { text: 'a', behaviour: { headers } }], 200, /x-head/],
+        [['GET', '/test/v1/echo/a:stream'], 200, /content-type/],
+        [['GET', '/test/v1/echo/a?behaviour.status=5'], 404, /content-type/],
+        [['POST', '/test/v1/echo', '{"'], 400, /x-sluice-reason/],
+        [['GET', '/shop/v1/orders/7'], 404, /x-sluice-reason/],
+        [['DELETE', '/shop/v1/orders/7'], 405, /allow/],
+      ] as const) {
+        const [method, target, body] = asked
+        const answer = await ask(method, target, body, from(origin))
+        const own = answer.fields.filter(([name]) => /^(access-control-allow-origin|vary)$/i.test(name))
+        expect([answer.status, ...own], target).to.deep.equal([
+          status,
+          ['access-control-allow-origin', origin],
+          ['vary', 'origin'],
+        ])
+        expect(answer.field('access-control-expose-headers'), target).to.match(exposed)
+        const stranger = await ask(method, target, body, from('https://evil.example'))
+        expect([stranger.status, stranger.field('vary')], target).to.deep.equal([status, 'origin'])
+        expect(stranger.field('access-control-allow-origin'), target).to.equal(undefined)
+        // Nothing is left of the page before.
+        expect((await ask(method, target, body)).field('access-control-allow-origin'), target).to.equal(undefined)
+      }
+    })
+
     it('keeps the deadline that a caller writes', async () => {
       await open()
       const { status, value } = await call('GET', '/test/v1/echo/a', undefined, [

@@ -7,6 +7,8 @@ export interface Preflight {
   readonly requestMethod: string | undefined
   /** `access-control-request-headers`. */
   readonly requestHeaders: string | undefined
+  /** What else than POST the path takes, as an annotation binds it. */
+  readonly boundMethod?: string | undefined
 }
 
 const preflightMaxAgeSeconds = 86_400
@@ -28,14 +30,18 @@ export class Origins {
     return this.#any || this.#allowed.has(origin.toLowerCase())
   }
 
-  /** The fields of the 204 that answers a preflight for POST; `undefined` when it is none, or is not allowed. */
-  preflight(asked: Preflight): Fields | undefined {
-    if (asked.origin === undefined || asked.requestMethod !== 'POST' || !this.allows(asked.origin)) return undefined
+  /**
+   * The fields of the 204 that answers a preflight for POST, or for the method that the path is bound for; `undefined`
+   * when it is none, or is not allowed.
+   */
+  preflight({ origin, requestMethod, requestHeaders, boundMethod }: Preflight): Fields | undefined {
+    if (origin === undefined || requestMethod === undefined || !this.allows(origin)) return undefined
+    if (requestMethod !== 'POST' && (requestMethod !== boundMethod || !isToken.test(requestMethod))) return undefined
     const fields: [string, string][] = [
-      ['access-control-allow-origin', this.#any ? '*' : asked.origin],
-      ['access-control-allow-methods', 'POST'],
+      ['access-control-allow-origin', this.#any ? '*' : origin],
+      ['access-control-allow-methods', requestMethod],
     ]
-    const names = (asked.requestHeaders ?? '').split(',').map((name) => name.trim())
+    const names = (requestHeaders ?? '').split(',').map((name) => name.trim())
     // Echoed rather than `*`, which would not cover `authorization`. What is no field name is not worth an echo.
     const headers = names.filter((name) => isToken.test(name)).join(', ')
     if (headers !== '') fields.push(['access-control-allow-headers', headers])

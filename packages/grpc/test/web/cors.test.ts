@@ -33,6 +33,18 @@ describe('origins', () => {
     expect(none?.map(([name]) => name)).not.to.include('access-control-allow-headers')
   })
 
+  it('allow the method that a path is bound for besides POST', () => {
+    const patch = { ...preflight, requestMethod: 'PATCH', boundMethod: 'PATCH' }
+    expect(some.preflight(patch)).to.deep.include(['access-control-allow-methods', 'PATCH'])
+    expect(some.preflight({ ...patch, requestMethod: 'POST' })).to.deep.include([
+      'access-control-allow-methods',
+      'POST',
+    ])
+    expect(some.preflight({ ...patch, requestMethod: 'PUT' })).to.equal(undefined)
+    expect(some.preflight({ ...patch, origin: 'https://evil.example.com' })).to.equal(undefined)
+    expect(all.preflight({ ...patch, requestMethod: 'a, b', boundMethod: 'a, b' })).to.equal(undefined)
+  })
+
   it('do not answer for strangers, other methods, and what is no preflight', () => {
     expect(some.preflight({ ...preflight, origin: 'https://evil.example.com' })).to.equal(undefined)
     expect(some.preflight({ ...preflight, origin: `${app}.evil.test` })).to.equal(undefined)
