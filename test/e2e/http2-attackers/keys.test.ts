@@ -13,6 +13,7 @@ import {
   settingsFrame,
   windowUpdateFrame,
 } from '../../../packages/testkit/src/http2/index.ts'
+import { RawClient } from '../../../packages/testkit/src/raw/index.ts'
 import { http2Error } from '../../../packages/wire/src/index.ts'
 import { Stage } from '../support/stage.ts'
 
@@ -118,6 +119,34 @@ describe('http2 of a listener', () => {
       expect([code, debug]).to.deep.equal([http2Error.enhanceYourCalm, `more than ${key} allows`])
     })
   }
+
+  it('maxUnsentControl: what may wait for a client that does not read; more ends the connection', async () => {
+    // Answers to them are more than the kernel takes for both sides, and the bound's default.
+    const pings = 900_000
+    const answersOf = async (maxUnsentControl: string): Promise<RawClient> => {
+      await start({ maxUnsentControl, maxPings: 1_000_000 })
+      const client = await RawClient.connect(stage.port('web'))
+      client.pause()
+      await client.write(Buffer.concat([Buffer.from(h2.preface), settingsFrame()]))
+      const many = Buffer.concat(times(1_000, () => pingFrame()))
+      for (let sent = 0; sent < pings; sent += 1_000) await Promise.race([client.write(many), client.closed])
+      return client
+    }
+    const kept = await answersOf('64MiB')
+    kept.resume()
+    let answers = 0
+    while (answers < pings) {
+      const { length } = await kept.readExactly(17 * 1_000)
+      answers += length / 17
+    }
+    await kept.close()
+    await peer.close()
+    await stage.close()
+
+    const ended = await answersOf('16KiB')
+    await ended.closed
+    await ended.close()
+  })
 
   for (const [what, runs] of [
     ['that rests', false],

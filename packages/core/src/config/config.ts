@@ -139,6 +139,8 @@ export interface ListenerHttp2Config {
   /** PRIORITY frames, and frames of unknown types. */
   readonly maxPriorities: number
   readonly maxWindowUpdates: number
+  /** What a client may leave unread of all that is no data. */
+  readonly maxUnsentControlBytes: number
   /** CONTINUATION frames of one header block. */
   readonly maxContinuations: number
   /** The age from which a connection is asked to end (GOAWAY); Infinity: it lives as long as it likes. */

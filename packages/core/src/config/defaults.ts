@@ -26,6 +26,7 @@ export const defaults = {
       maxEmptyFrames: 100,
       maxPriorities: 500,
       maxWindowUpdates: 1_000,
+      maxUnsentControlBytes: 512 * 1024,
       maxContinuations: 32,
       maxAgeMs: Infinity,
       pingMs: 60_000,

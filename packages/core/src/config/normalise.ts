@@ -128,6 +128,7 @@ function normaliseHttp2(http2: CheckedListener['http2']): ListenerHttp2Config {
     maxEmptyFrames: http2?.maxEmptyFrames ?? fallback.maxEmptyFrames,
     maxPriorities: http2?.maxPriorities ?? fallback.maxPriorities,
     maxWindowUpdates: http2?.maxWindowUpdates ?? fallback.maxWindowUpdates,
+    maxUnsentControlBytes: http2?.maxUnsentControl ?? fallback.maxUnsentControlBytes,
     maxContinuations: http2?.maxContinuations ?? fallback.maxContinuations,
     maxAgeMs: http2?.maxAge ?? fallback.maxAgeMs,
     pingMs: http2?.ping ?? fallback.pingMs,

@@ -6,6 +6,9 @@ const maxCount = 1_000_000
 // What a window can hold (RFC 9113 §6.9.1).
 const maxWindow = 2 ** 31 - 1
 const minWindow = 1024
+// The heads of answers wait there as well.
+const minUnsentControl = 16 * 1024
+const maxUnsentControl = 1024 ** 3
 
 const { http2: http2Defaults } = defaults.listener
 
@@ -36,6 +39,11 @@ export const http2 = section({
   maxEmptyFrames: flood('Frames of a client that carry nothing', http2Defaults.maxEmptyFrames),
   maxPriorities: flood('PRIORITY frames of a client, and frames of unknown types', http2Defaults.maxPriorities),
   maxWindowUpdates: flood('WINDOW_UPDATE frames of a client', http2Defaults.maxWindowUpdates),
+  maxUnsentControl: size({ min: minUnsentControl, max: maxUnsentControl })
+    .optional()
+    .describe(
+      `What may wait, of all that is no data, for a client that does not read; beyond it the connection ends. ${bytes(http2Defaults.maxUnsentControlBytes)}`,
+    ),
   maxContinuations: count(1, maxCount)
     .optional()
     .describe(

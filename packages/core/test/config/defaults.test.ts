@@ -52,6 +52,7 @@ describe('defaults', () => {
             maxEmptyFrames: 100,
             maxPriorities: 500,
             maxWindowUpdates: 1_000,
+            maxUnsentControlBytes: 524_288,
             maxContinuations: 32,
             maxAgeMs: Infinity,
             pingMs: 60_000,

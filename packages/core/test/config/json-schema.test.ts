@@ -99,6 +99,7 @@ describe('jsonSchema', () => {
       'listeners.*.http2.maxEmptyFrames': listener.http2.maxEmptyFrames,
       'listeners.*.http2.maxPriorities': listener.http2.maxPriorities,
       'listeners.*.http2.maxWindowUpdates': listener.http2.maxWindowUpdates,
+      'listeners.*.http2.maxUnsentControl': listener.http2.maxUnsentControlBytes,
       'listeners.*.http2.maxContinuations': listener.http2.maxContinuations,
       'listeners.*.http2.maxAge': listener.http2.maxAgeMs,
       'listeners.*.http2.ping': listener.http2.pingMs,

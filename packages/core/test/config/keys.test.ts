@@ -48,6 +48,7 @@ const http2Defaults = {
   maxEmptyFrames: 100,
   maxPriorities: 500,
   maxWindowUpdates: 1_000,
+  maxUnsentControlBytes: 524_288,
   maxContinuations: 32,
   maxAgeMs: Infinity,
   pingMs: 60_000,
@@ -313,6 +314,14 @@ const keys: readonly Key[] = [
   { key: `${web}.http2.maxEmptyFrames`, at: 'listeners.0.http2.maxEmptyFrames', ...count },
   { key: `${web}.http2.maxPriorities`, at: 'listeners.0.http2.maxPriorities', ...count },
   { key: `${web}.http2.maxWindowUpdates`, at: 'listeners.0.http2.maxWindowUpdates', ...count },
+  {
+    key: `${web}.http2.maxUnsentControl`,
+    good: '1MiB',
+    at: 'listeners.0.http2.maxUnsentControlBytes',
+    becomes: 1_048_576,
+    bad: '1KiB',
+    says: 'from 16384 to 1073741824 bytes',
+  },
   { key: `${web}.http2.maxContinuations`, at: 'listeners.0.http2.maxContinuations', ...count },
   {
     key: `${web}.http2.window`,

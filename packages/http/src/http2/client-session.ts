@@ -188,6 +188,7 @@ function optionsOf({ http2, limits }: ListenerConfig): Http2Options {
     maxEmptyFrames: http2.maxEmptyFrames,
     maxPriorities: http2.maxPriorities,
     maxWindowUpdates: http2.maxWindowUpdates,
+    maxUnsentControlBytes: http2.maxUnsentControlBytes,
     maxContinuations: http2.maxContinuations,
   })
 }

@@ -290,7 +290,7 @@ export class Http2Session implements ConnectingHandler {
   // What the output tells.
 
   unread(): void {
-    this.close(http2Error.enhanceYourCalm, 'more than maxUnsentControlBytes is unread')
+    this.close(http2Error.enhanceYourCalm, 'more than maxUnsentControl allows')
   }
 
   fault(fault: unknown): void {
