@@ -32,7 +32,7 @@ export async function grpcHandlers({ only, health, web, transcode }: GrpcExtras)
   const transcoder = transcode === undefined ? undefined : await load(transcode)
   const origins = web === undefined ? undefined : new Origins(web.origins)
   const handlers: ExchangeHandler[] = []
-  if (health) handlers.push(ownHealth)
+  if (health) handlers.push(...ownHealth(origins))
   handlers.push(grpcCalls)
   if (origins !== undefined) handlers.push(webCalls(origins), webPreflights(origins, only, transcoder))
   if (transcoder !== undefined) handlers.push(transcodedCalls(transcoder, only, origins))

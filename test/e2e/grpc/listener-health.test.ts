@@ -4,10 +4,11 @@ import { status } from '@grpc/grpc-js'
 import { expect } from 'chai'
 import type { ConfigInput } from 'sluice'
 import type { GrpcClient } from '../../../packages/backends/src/index.ts'
-import { dataFrame } from '../../../packages/testkit/src/http2/index.ts'
+import { dataFrame, type RawFields } from '../../../packages/testkit/src/http2/index.ts'
 import { eventually } from '../../../packages/testkit/src/raw/index.ts'
+import type { Written } from '../support/stage.ts'
 import { GrpcScene, type SceneWritten } from './support/grpc-scene.ts'
-import { exchange, httpWays } from './support/http-ways.ts'
+import { exchange, type HttpClient, httpWays } from './support/http-ways.ts'
 import { callHead, echo, framed, framesOf, orders, valueOf } from './support/messages.ts'
 
 const health = 'grpc.health.v1.Health'
@@ -158,42 +159,145 @@ for (const threads of [0, 2]) {
       }
     })
 
-    it('is asked by gRPC: what else has these paths goes where it would go elsewhere', async () => {
-      await open({ listener: { web: { origins: ['https://app.example.com'] }, routes: [{ upstream: 'shop' }] } })
-      scene.backend.setHealth('', 'NOT_SERVING')
-      const target = `/${health}/Check`
-      for (const way of httpWays) {
-        const asker = await way.connect(scene.port)
-        expect((await exchange(asker, { method: 'GET', target })).status, `GET, ${way.name}`).to.equal(415)
-        const preflight = await exchange(asker, {
-          method: 'OPTIONS',
-          target,
-          fields: [
-            ['origin', 'https://app.example.com'],
-            ['access-control-request-method', 'POST'],
-            ['access-control-request-headers', 'content-type,x-grpc-web'],
-          ],
+    for (const way of httpWays) {
+      describe(`with gRPC-Web over ${way.name}`, () => {
+        const origin = 'https://app.example.com'
+        let asker: HttpClient
+
+        const openWeb = async (listener: Written = {}): Promise<void> => {
+          await open({ listener: { web: { origins: [origin] }, routes: [{ upstream: 'shop' }], ...listener } })
+          // Whoever asked the service behind would hear of it.
+          scene.backend.setHealth('', 'NOT_SERVING')
+          asker = await way.connect(scene.port)
+        }
+        afterEach(() => asker.close())
+
+        const asking = (contentType: string, method = 'Check', more: RawFields = []) => ({
+          method: 'POST',
+          target: `/${health}/${method}`,
+          fields: [['content-type', contentType], ['origin', origin], ...more] as const,
         })
-        expect(preflight.status, `preflight, ${way.name}`).to.equal(204)
-        // A page asks the service behind, over either version.
-        const web = await exchange(
-          asker,
-          {
-            method: 'POST',
-            target,
-            fields: [
-              ['content-type', 'application/grpc-web+proto'],
-              ['origin', 'https://app.example.com'],
-            ],
-          },
-          framed(Buffer.alloc(0)),
-        )
-        expect(web.field('content-type'), way.name).to.equal('application/grpc-web+proto')
-        expect(web.field('access-control-allow-origin'), way.name).to.equal('https://app.example.com')
-        expect(framesOf(web.body)[0]!.content.toString('hex'), way.name).to.equal('0802')
-        await asker.close()
+        const nameOf = (service: string) => Buffer.concat([Buffer.from([0x0a, service.length]), Buffer.from(service)])
+
+        it('answers in octets and in base64', async () => {
+          await openWeb()
+          for (const [type, text] of [
+            ['application/grpc-web', false],
+            ['application/grpc-web-text', true],
+          ] as const) {
+            const question = framed(nameOf(orders))
+            const body = text ? question.toString('base64') : question
+            const answer = await exchange(asker, asking(`${type}+proto`), body)
+            expect(answer.field('content-type'), type).to.equal(`${type}+proto`)
+            expect(answer.field('access-control-allow-origin'), type).to.equal(origin)
+            // Base64 of one frame after the other.
+            const pieces = text ? String(answer.body).match(/[\w+/]+=*/g)! : []
+            const octets = text ? Buffer.concat(pieces.map((piece) => Buffer.from(piece, 'base64'))) : answer.body
+            const [told, trailers, ...more] = framesOf(octets)
+            expect(told!.content.toString('hex'), type).to.equal('0801')
+            expect([trailers!.flags, String(trailers!.content), more.length], type).to.deep.equal([
+              0x80,
+              'grpc-status: 0\r\n',
+              0,
+            ])
+          }
+          // It was Sluice that answered, and counted them as what they are.
+          expect(scene.stage.stats.upstreams[0]!.endpoints[0]!.connections).to.include({ idle: 0, busy: 0 })
+          await eventually(() => scene.stage.accounts.length === 2)
+          expect(scene.stage.lastAccount).to.include({ protocol: 'grpc-web', status: 'grpc-0', reason: 'ok' })
+        })
+
+        it('says in the head what is wrong with a question, to pages of configured origins', async () => {
+          await openWeb({ routes: [{ match: { service: orders }, upstream: 'shop' }] })
+          for (const [body, code] of [
+            [framed(nameOf('shop.v1.Nothing')), status.NOT_FOUND],
+            [framed(Buffer.from([0xff])), status.INVALID_ARGUMENT],
+            [framed(Buffer.alloc(5_000)), status.INVALID_ARGUMENT],
+          ] as const) {
+            const { status: http, field } = await exchange(asker, asking('application/grpc-web'), body)
+            expect([http, field('grpc-status')]).to.deep.equal([200, `${code}`])
+            expect(field('access-control-allow-origin')).to.equal(origin)
+          }
+        })
+
+        it('tells whoever watches when it changes', async () => {
+          await open({
+            upstream: probed,
+            listener: { web: { origins: [origin] }, routes: [{ match: { host: 'sluice.test' }, upstream: 'shop' }] },
+          })
+          asker = await way.connect(scene.port)
+          const body = framed(nameOf(orders))
+          const watch = await asker.begin(
+            asking('application/grpc-web', 'Watch', [['content-length', `${body.length}`]]),
+          )
+          await watch.send(body, { end: true })
+          await watch.head()
+          let told = Buffer.alloc(0)
+          const tells = async (word: string): Promise<void> => {
+            while (told.length < 7) told = Buffer.concat([told, await watch.piece()])
+            expect(told.subarray(0, 7).toString('hex')).to.equal(word)
+            told = told.subarray(7)
+          }
+          await tells('00000000020801')
+          scene.backend.setHealth(orders, 'NOT_SERVING')
+          await tells('00000000020802')
+          scene.backend.setHealth(orders, 'SERVING')
+          await tells('00000000020801')
+          await watch.leave()
+          await eventually(() => scene.stage.accounts.length === 1)
+          expect(scene.stage.lastAccount).to.include({ protocol: 'grpc-web', reason: 'clientGone' })
+        })
+
+        it('leaves what is no question on these paths to where it would go elsewhere', async () => {
+          await openWeb()
+          const target = `/${health}/Check`
+          expect((await exchange(asker, { method: 'GET', target })).status).to.equal(415)
+          const got = await exchange(asker, { ...asking('application/grpc-web'), method: 'GET' })
+          expect(got.field('grpc-status')).to.equal(`${status.UNIMPLEMENTED}`)
+          const preflight = (from: string) =>
+            exchange(asker, {
+              method: 'OPTIONS',
+              target,
+              fields: [
+                ['origin', from],
+                ['access-control-request-method', 'POST'],
+                ['access-control-request-headers', 'content-type,x-grpc-web'],
+              ],
+            })
+          const { status: http, field } = await preflight(origin)
+          expect([http, field('access-control-allow-origin')]).to.deep.equal([204, origin])
+          expect((await preflight('https://evil.example')).status).to.equal(403)
+          expect(await check('')).to.equal('SERVING')
+        })
+
+        it('is no business of a listener without gRPC-Web, or without its own health', async () => {
+          await openWeb({ web: undefined })
+          const question = framed(Buffer.alloc(0))
+          expect((await exchange(asker, asking('application/grpc-web'), question)).status).to.equal(415)
+          await asker.close()
+          await scene.close()
+          await openWeb({ health: false })
+          const { body } = await exchange(asker, asking('application/grpc-web'), question)
+          expect(framesOf(body)[0]!.content.toString('hex')).to.equal('0802')
+        })
+      })
+    }
+
+    it('keeps what it needs of the head of a question that came in one piece', async () => {
+      const listener = {
+        web: { origins: ['*'] },
+        routes: [{ match: { host: 'sluice.test', headers: { 'x-tenant': 'a' } }, upstream: 'shop' }],
       }
-      expect(await check('')).to.equal('SERVING')
+      await open({ upstream: probed, listener })
+      const peer = await scene.stage.client('rpc')
+      const fields = 'host: sluice.test\r\nx-tenant: a\r\ncontent-type: application/grpc-web\r\n'
+      const question = framed(Buffer.concat([Buffer.from([0x0a, orders.length]), Buffer.from(orders)]))
+      const head = `POST /${health}/Watch HTTP/1.1\r\n${fields}content-length: ${question.length}\r\n\r\n`
+      await peer.write(Buffer.concat([Buffer.from(head), question]))
+      await peer.readUntil(Buffer.from('00000000020801', 'hex'))
+      scene.backend.setHealth(orders, 'NOT_SERVING')
+      await peer.readUntil(Buffer.from('00000000020802', 'hex'))
+      peer.rst()
     })
 
     it("is the upstream's where the listener does not say it answers", async () => {

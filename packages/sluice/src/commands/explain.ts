@@ -94,8 +94,9 @@ function ownAnswer(
     return protocol === 'websocket' ? undefined : '426 upgradeRequired: this listener serves WebSockets only'
   }
   if (protocol === 'grpc') {
-    const questions = path === checkPath || path === watchPath
-    const health = listener.health && questions && grpcFormat(header('content-type') ?? '') === 'grpc'
+    const format = grpcFormat(header('content-type') ?? '')
+    const heard = format === 'grpc' || (format !== undefined && listener.web !== undefined)
+    const health = listener.health && heard && (path === checkPath || path === watchPath)
     return health ? 'by the listener itself (health: true)' : undefined
   }
   if (listener.protocol !== 'grpc' || listener.other === 'pass') return undefined
