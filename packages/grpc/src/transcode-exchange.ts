@@ -245,25 +245,19 @@ class TranscodeExchange extends GrpcExchange {
   }
 
   protected override completeResponse(): void {
-    // An answer that ends in the midst of a message is none, whatever its status says.
-    if (this.code === statusCode.OK && !this.#reader.atBoundary) {
-      this.code = statusCode.INTERNAL
-      this.#message = 'the answer of the upstream ends in the midst of a message'
-    }
     const code = this.code < 0 ? statusCode.UNKNOWN : this.code
-    const failed = code !== statusCode.OK || (this.#json === undefined && !this.#binding.serverStreaming)
-    if (this.responseBegun) this.#endStream(failed ? this.#errorBody(code) : undefined)
-    else if (failed) this.#answer(httpOfStatus(code), this.#errorBody(code))
-    else if (this.#binding.serverStreaming) {
-      this.#stream(nothing)
+    if (code !== statusCode.OK) {
+      const error = this.#transcoder.errorBody(code, this.#message, this.#details)
+      if (this.responseBegun) this.#endStream(error)
+      else this.#answer(httpOfStatus(code), error)
+    } else if (!this.#reader.atBoundary) {
+      // It is none, whatever its status says.
+      this.#failed(new TranscodeError(statusCode.INTERNAL, 'The answer ends in the midst of a message.'))
+    } else if (this.#binding.serverStreaming) {
+      if (!this.responseBegun) this.#stream(nothing)
       this.#endStream(undefined)
-    } else this.#answer(200, this.#json!)
-  }
-
-  #errorBody(code: number): Buffer {
-    const failure = code === statusCode.OK ? statusCode.INTERNAL : code
-    const message = code === statusCode.OK ? 'the upstream answered without a message' : this.#message
-    return this.#transcoder.errorBody(failure, message, this.#details)
+    } else if (this.#json !== undefined) this.#answer(200, this.#json)
+    else this.#failed(new TranscodeError(statusCode.INTERNAL, 'The upstream answered without a message.'))
   }
 
   /** Whoever reads a stream line by line hears of its failure in the last one. */
