@@ -1,3 +1,4 @@
+import { lookThrough } from './json-parts.ts'
 import { FieldProblem } from './transcode-error.ts'
 
 /** A value of JSON. A whole number beyond 2^53 is a bigint, so that nothing of it is lost. */
@@ -20,8 +21,9 @@ export function emptyObject(): JsonObject {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-/** Reads JSON (RFC 8259) in UTF-8. Throws a FieldProblem at what is none. */
+/** Reads JSON (RFC 8259) in UTF-8. Throws a FieldProblem at what is none, or is more than any message may be. */
 export function parseJson(bytes: Uint8Array): Json {
+  const long = lookThrough(bytes)
   let text: string
   try {
     text = utf8.decode(bytes)
@@ -29,7 +31,7 @@ export function parseJson(bytes: Uint8Array): Json {
     throw new FieldProblem('the body is not UTF-8')
   }
   try {
-    return (/\d{16}/.test(text) ? JSON.parse(text, keepLargeNumbers) : JSON.parse(text)) as Json
+    return (long ? JSON.parse(text, keepLargeNumbers) : JSON.parse(text)) as Json
   } catch (error) {
     throw new FieldProblem(`the body is not JSON: ${(error as Error).message}`)
   }

@@ -1,6 +1,6 @@
 import { wireType } from '../protobuf/reader.ts'
 import { ProtobufWriter } from '../protobuf/writer.ts'
-import { valueCost } from './budget.ts'
+import { messageCost, valueCost } from './budget.ts'
 import { isJsonObject, type Json } from './json.ts'
 import type { JsonCodec } from './json-codec.ts'
 import { isDefault, keyFromJson, scalarFromJson, wireTypeOf, writeScalar } from './scalars.ts'
@@ -56,6 +56,8 @@ function writeMap(codec: JsonCodec, writer: ProtobufWriter, field: Field, json: 
   if (!isJsonObject(json)) throw new FieldProblem('must be an object')
   const kind = field.key!
   for (const [key, item] of Object.entries(json)) {
+    // A message pays for itself.
+    if (field.holds.kind !== 'message') codec.budget.spend(messageCost)
     within(`["${key}"]`, () => {
       const entry = new ProtobufWriter()
       writeScalar(entry.tag(1, wireTypeOf(kind)), kind, keyFromJson(kind, key))

@@ -276,6 +276,9 @@ describe('the JSON of messages', () => {
       expect(ask(kinds, '/kinds', `{"values":${many('1', mebibyte)}}`)).to.match(/^8 .*too many parts/)
       expect(ask(kinds, '/kinds', `{"lists":{"doubles":${many('1', 600_000)}}}`)).to.match(/^8 .*more than 4194304\.$/)
       expect(ask(kinds, '/kinds', `{"lists":{"doubles":${many('1', 500_000)}}}`)).to.be.instanceOf(Buffer)
+      const entries = (count: number) => Array.from({ length: count }, (_, i) => `"${i}":1`).join(',')
+      expect(ask(kinds, '/kinds', `{"maps":{"int64s":{${entries(100_000)}}}}`)).to.be.instanceOf(Buffer)
+      expect(ask(kinds, '/kinds', `{"maps":{"int64s":{${entries(200_000)}}}}`)).to.match(/^8 .*too many parts/)
       // The bound is each message's own.
       expect(ask(kinds, '/kinds', `{"lists":{"nested":${many('{}', 100_000)}}}`)).to.be.instanceOf(Buffer)
     })
