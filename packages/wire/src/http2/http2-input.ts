@@ -307,21 +307,18 @@ export class Http2Input implements FrameSink {
   /** Read for the table's sake, as far as the peer is not at fault (RFC 9113 §5.1, §5.1.1). */
   #headersAfterEnd(id: number, buf: Buffer, start: number, end: number): void {
     const session = this.#session
-    switch (session.closedBy(id)) {
-      case closedBy.us:
-        if (this.allows(flood.emptyFrames)) this.#decode(nobodysHead, buf, start, end)
-        return
-      case closedBy.peer:
-        if (this.#decode(nobodysHead, buf, start, end) === hpackError.compression) return
-        if (this.allows(flood.emptyFrames)) this.#out.rstStream(id, http2Error.streamClosed)
-        return
-      case closedBy.ends:
-        return session.close(http2Error.streamClosed, 'HEADERS on a stream that has ended')
-      default:
-        if (session.server) return session.close(http2Error.protocolError, 'stream ids do not rise')
-        // Ours, and closed so long ago that nobody knows how: the answer to one that we have reset is late.
-        if (this.allows(flood.emptyFrames)) this.#decode(nobodysHead, buf, start, end)
+    const by = session.closedBy(id)
+    if (by === closedBy.ends) return session.close(http2Error.streamClosed, 'HEADERS on a stream that has ended')
+    if (by === closedBy.forgotten && session.server) {
+      return session.close(http2Error.protocolError, 'stream ids do not rise')
     }
+    if (by === closedBy.peer) {
+      if (this.#decode(nobodysHead, buf, start, end) === hpackError.compression) return
+      if (this.allows(flood.emptyFrames)) this.#out.rstStream(id, http2Error.streamClosed)
+      return
+    }
+    // We have reset it; of a client's, perhaps so long ago that nobody knows: the answer is late.
+    if (this.allows(flood.emptyFrames)) this.#decode(nobodysHead, buf, start, end)
   }
 
   // The other frames.
