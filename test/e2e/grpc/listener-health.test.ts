@@ -7,7 +7,7 @@ import type { GrpcClient } from '../../../packages/backends/src/index.ts'
 import { dataFrame, type RawFields } from '../../../packages/testkit/src/http2/index.ts'
 import { eventually } from '../../../packages/testkit/src/raw/index.ts'
 import type { Written } from '../support/stage.ts'
-import { GrpcScene, type SceneWritten } from './support/grpc-scene.ts'
+import { GrpcScene, type SceneWritten, transcoding } from './support/grpc-scene.ts'
 import { exchange, type HttpClient, httpWays } from './support/http-ways.ts'
 import { callHead, echo, framed, framesOf, orders, valueOf } from './support/messages.ts'
 
@@ -165,7 +165,9 @@ for (const threads of [0, 2]) {
         let asker: HttpClient
 
         const openWeb = async (listener: Written = {}): Promise<void> => {
-          await open({ listener: { web: { origins: [origin] }, routes: [{ upstream: 'shop' }], ...listener } })
+          // As examples/grpc.yaml has them together.
+          const together = { web: { origins: [origin] }, transcode: transcoding, routes: [{ upstream: 'shop' }] }
+          await open({ listener: { ...together, ...listener } })
           // Whoever asked the service behind would hear of it.
           scene.backend.setHealth('', 'NOT_SERVING')
           asker = await way.connect(scene.port)
@@ -254,6 +256,11 @@ for (const threads of [0, 2]) {
           expect((await exchange(asker, { method: 'GET', target })).status).to.equal(415)
           const got = await exchange(asker, { ...asking('application/grpc-web'), method: 'GET' })
           expect(got.field('grpc-status')).to.equal(`${status.UNIMPLEMENTED}`)
+          // Over HTTP/2 it is the service behind that refuses a GET.
+          const call = await exchange(asker, { ...asking('application/grpc'), method: 'GET' })
+          expect([call.status, call.field('grpc-status')]).to.deep.equal(
+            way.name === 'HTTP/2' ? [200, `${status.UNIMPLEMENTED}`] : [415, undefined],
+          )
           const preflight = (from: string) =>
             exchange(asker, {
               method: 'OPTIONS',
