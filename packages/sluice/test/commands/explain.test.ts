@@ -4,6 +4,7 @@ import { type Config, parseConfig } from '@sluice/core'
 import { Transcoder } from '@sluice/grpc'
 import { explanation } from '../../src/commands/explain.ts'
 import type { Question } from '../../src/commands/explain-question.ts'
+import { sluice, withFiles } from '../support/command.ts'
 
 const text = `listeners:
   web:
@@ -213,6 +214,21 @@ describe('sluice explain of gRPC', () => {
       /^answer {5}405 methodNotAllowed: .* POST, not for PUT$/,
     )
     expect(json('http://h:8080/shop/v1/orders', 'PUT')).to.include('route      web/*: to pages')
+  })
+
+  it('reads the annotations that a file names, and says where one cannot be read', async () => {
+    const folder = fileURLToPath(new URL('../../../../protos', import.meta.url))
+    const withProto = (proto: string) =>
+      calls.replace('protocol: http', `$&\n    transcode: { protos: ["${folder}/${proto}"], includes: ["${folder}"] }`)
+    const files = { 'good.yaml': withProto('shop/v1/orders.proto'), 'bad.yaml': withProto('nothing.proto') }
+    await withFiles(files, async (cwd) => {
+      const good = sluice(['explain', 'good.yaml', 'http://h:8080/shop/v1/orders/7'], { cwd })
+      expect(await good.exit, good.stderr).to.equal(0)
+      expect(good.stdout).to.include('call       /shop.v1.Orders/Get, by its annotation (transcode)')
+      const bad = sluice(['explain', 'bad.yaml', 'http://h:8080/'], { cwd })
+      expect(await bad.exit).to.equal(1)
+      expect(bad.stderr).to.include('listeners.web.transcode: ').and.to.include('nothing.proto')
+    })
   })
 
   it('takes gRPC-Web for a call where the listener speaks it', () => {
